@@ -1,0 +1,35 @@
+#!/bin/sh
+# A first look at onnxtext: a model to text, a look at the text, and back to the same bytes.
+# Usage: sh docs/demo.sh FOLDER, with `onnxtext` on the PATH; `make demo` does that.
+set -eu
+folder=$1
+
+say() { printf '\n# %s\n' "$*"; }
+show() { printf '$ %s\n' "$*"; "$@"; }
+
+# light_resnet50 comes with the onnx package; most of its weights are made by nodes (ConstantOfShape), so it is small.
+data=$(python -c 'import onnx.backend.test as test; print(test.__path__[0])')/data/light
+mkdir -p "$folder"
+cp "$data/light_resnet50.onnx" "$folder/model.onnx"
+cd "$folder"
+
+say "A ResNet-50, an ONNX file, becomes text; its larger weights go into a file beside it."
+show onnxtext encode model.onnx -o model.onnxt
+
+say "This is how it begins."
+show head -n 6 model.onnxt | cut -c 1-140
+
+say "This is where the network begins; '->' hands the result of a node to the next."
+show grep -m 1 -A 18 Conv model.onnxt | cut -c 1-140
+
+say "The text becomes an ONNX file again, and that file has the same bytes."
+show onnxtext decode model.onnxt -o back.onnx
+show cmp model.onnx back.onnx
+echo "model.onnx and back.onnx are equal, byte for byte."
+
+say "Lengths"
+printf '%8d bytes in model.onnx\n' "$(wc -c < model.onnx)"
+printf '%8d characters in model.onnxt\n' "$(LC_ALL=C.UTF-8 wc -m < model.onnxt)"
+[ ! -f model.onnxt.safetensors ] || printf '%8d bytes in model.onnxt.safetensors\n' "$(wc -c < model.onnxt.safetensors)"
+printf '%8d statements in its graph\n' "$(grep '^ [^ -]' model.onnxt | grep -vc '^ each ')"
+printf '\nThe files are in %s: try an editor on model.onnxt, or model.onnx in a viewer.\n' "$folder"

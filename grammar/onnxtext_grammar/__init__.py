@@ -1,0 +1,1 @@
+"""The language: its grammar, printer, parsers and formatter."""

@@ -1,0 +1,503 @@
+"""The fast way through a text: the same tree as lark's, for what the printer emits and most of what people write.
+
+Statements that stand on a line of their own, as the printer puts them, are read by one regular expression; the rest by
+recursive descent over one more, made of the terminals of the grammar.  What neither understands raises Miss, and the
+parser made from the grammar decides.  This tree has no places: whoever finds a fault asks that parser for it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from onnxtext_grammar import syntax as s
+from onnxtext_grammar.assembler import MAX_DEPTH, Miss
+from onnxtext_grammar.attributes import KINDS
+from onnxtext_grammar.lark_parser import grammar_text
+from onnxtext_grammar.literals import KEYWORDS, parse_name, parse_string
+
+_BATCH_LINES = 20_000
+
+
+@cache
+def _terminals() -> dict[str, str]:
+    """Return the regular expressions of the grammar's terminals."""
+    return dict(re.findall(r"^([A-Z]+): /(.*)/$", grammar_text().replace(r"\/", "/"), re.MULTILINE))
+
+
+@cache
+def _token() -> re.Pattern[str]:
+    t = _terminals()
+    order = ("STRING", "VALUE", "NUMBER", "NAME", "FUNC", "PARAM", "FIELD", "TEXT")
+    tokens = "|".join(re.sub(r"(?<!\\)\((?!\?)", "(?:", t[name]) for name in order)
+    return re.compile(rf"[ \t\r\n]*+(?://[^\n]*+[ \t\r\n]*+)*+({tokens}|->|[(){{}}\[\],:=<>*?_+]|\Z)")
+
+
+@cache
+def _line() -> re.Pattern[str]:
+    """Return the expression for one row: target, type, arrow, operator, operands, bag."""
+    bag = r'\{(?:[^{}"\n]++|"(?:[^"\\\n]++|\\[^\n])*+"|\{[^{}"\n]*+\})*+\}'
+    return re.compile(
+        r"(?:(%[A-Za-z0-9_./:-]++)(?:: ([a-z0-9]++\[[A-Za-z0-9_,?*]*+\]|\?))?+ = |(->) )"
+        r"(?!none\b|stored\b)([A-Za-z_][A-Za-z0-9_.]*+)"
+        rf'(?:\(([^()"\n/]*+(?:/[^()"\n/]++)*+)\))?+(?: ({bag}))?+\n *+'
+    )
+
+
+@cache
+def _dtype() -> re.Pattern[str]:
+    return re.compile(_terminals()["DTYPE"])
+
+
+def parse_fast(text: str) -> s.Module:
+    """Return what `text` says.  Raises Miss where this parser does not understand it."""
+    try:
+        return _Reader(text).module()
+    except (ValueError, IndexError, RecursionError) as error:
+        raise Miss from error
+
+
+class _Reader:
+    def __init__(self, text: str, texts: dict[str, bytes] | None = None) -> None:
+        self.text = text
+        self.texts = {} if texts is None else texts
+        self.match = _token().match
+        self.depth = 0
+        self.end = 0
+        self.start = 0
+        self.token = ""
+        self.advance()
+
+    def advance(self) -> str:
+        """Go to the next token and return the one that was current."""
+        token = self.token
+        match = self.match(self.text, self.end)
+        if match is None:
+            raise Miss
+        self.token = match[1]
+        self.start, self.end = match.span(1)
+        return token
+
+    def take(self, token: str) -> None:
+        if self.token != token:
+            raise Miss
+        self.advance()
+
+    def skip(self, token: str) -> bool:
+        """Go over `token` where it is the current one, and tell whether it was."""
+        if self.token != token:
+            return False
+        self.advance()
+        return True
+
+    # ---- the model
+
+    def module(self) -> s.Module:
+        self.take("onnxt")
+        version = self.number()
+        module = s.Module(version.text, [], [], [], [], self.texts)
+        while self.token:
+            token = self.token
+            if token == "graph":
+                module.graphs.append(self.graph())
+            elif token == "def":
+                module.functions.append(self.function())
+            elif token == "model":
+                self.advance()
+                module.models.append(self.bag())
+            elif token == "weights":
+                self.advance()
+                word = self.advance() if self.token[:1] not in ('"', "") else None
+                module.weights.append(s.Weights(word, self.string(), 0))
+            elif token[0] == "#":
+                self.advance()
+                self.take("=")
+                self.texts[token] = self.strings()
+            else:
+                raise Miss
+        return module
+
+    def function(self) -> s.Function:
+        self.advance()
+        if self.token == "{":
+            return s.Function(None, [], self.bag(), [], [], None, 0)
+        name = self.function_name()
+        formals = []
+        if self.skip("<"):
+            formals.append(self.entry())
+            while self.skip(","):
+                formals.append(self.entry())
+            self.take(">")
+        bag = self.bag() if self.token == "{" else None
+        inputs = self.operands()
+        self.take("->")
+        outputs = self.operands()
+        return s.Function(name, formals, bag, inputs, outputs, self.body(), 0)
+
+    def function_name(self) -> bytes:
+        if self.token[:1] != "@":
+            raise Miss
+        return parse_name(self.advance())
+
+    def graph(self) -> s.Graph:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Miss
+        self.advance()
+        name = self.function_name() if self.token[:1] == "@" else None
+        bag = self.bag() if self.token == "{" else None
+        inputs = self.inputs()
+        self.take("->")
+        outputs = self.inputs()
+        body = self.body()
+        self.depth -= 1
+        return s.Graph(name, bag, inputs, outputs, body, 0)
+
+    def inputs(self) -> list[s.Input | s.InputRange]:
+        self.take("(")
+        items: list[s.Input | s.InputRange] = []
+        if self.token != ")":
+            items.append(self.input())
+            while self.skip(","):
+                items.append(self.input())
+        self.take(")")
+        return items
+
+    def input(self) -> s.Input | s.InputRange:
+        if self.token == "{":
+            return s.Input(None, None, self.bag(), 0)
+        name = self.name()
+        if self.skip("to"):
+            return s.InputRange(name, self.name(), 0)
+        kind = self.typing() if self.skip(":") else None
+        return s.Input(name, kind, self.bag() if self.token == "{" else None, 0)
+
+    def name(self) -> s.Name:
+        token = self.token
+        if token[:1] != "%":
+            raise Miss
+        self.advance()
+        unknown = token[1] == "?"
+        return s.Name(parse_name(token, 2 if unknown else 1), unknown, 0)
+
+    def operands(self) -> list[s.Name | None]:
+        self.take("(")
+        items: list[s.Name | None] = []
+        if self.token != ")":
+            items.append(None if self.skip("_") else self.name())
+            while self.skip(","):
+                items.append(None if self.skip("_") else self.name())
+        self.take(")")
+        return items
+
+    # ---- statements
+
+    def body(self) -> s.Body:
+        if self.token != "{":
+            raise Miss
+        self.advance()
+        each = []
+        while self.skip("each"):
+            each.append(s.Each(None if self.token == "{" else self.operator(), self.bag(), 0))
+        statements: list = []
+        while self.token != "}":
+            if self.token[:1] == "%":
+                rows = self.rows()
+                if rows:
+                    statements.append(s.Lines(rows, 0))
+                    continue
+            statements.append(self.statement())
+        self.advance()
+        return s.Body(each, statements)
+
+    def rows(self) -> list:
+        """Return the rows from here on that the line expression understands, whole statements only."""
+        match = _line().match
+        text, at = self.text, self.start
+        matches = []
+        while len(matches) < _BATCH_LINES:
+            found = match(text, at)
+            if found is None:
+                break
+            matches.append(found)
+            at = found.end()
+        # A chain of which the next link is not understood is left whole to `statement`.
+        if matches and text.startswith("->", at):
+            while matches[-1][3] is not None:
+                matches.pop()
+            at = matches.pop().start()
+        if not matches:
+            return []
+        self.end = at
+        self.advance()
+        return [found.groups() for found in matches]
+
+    def statement(self) -> s.Assignment | s.Call | s.Message | s.Info:
+        token = self.token
+        if token in ("node", "init", "sparse", "value_info"):
+            self.advance()
+            return s.Message(token, self.bag(), 0)
+        if token == "info":
+            self.advance()
+            if self.token[:1] != "%":
+                raise Miss
+            return s.Info(self.input(), 0)
+        if token[:1] != "%" and token != "_":
+            return s.Call(self.chain(), 0)
+        targets = [self.target()]
+        while self.skip(","):
+            targets.append(self.target())
+        bag = self.bag() if self.token == "{" else None
+        if not self.skip("="):
+            return s.Assignment(targets, bag, None, 0)
+        token = self.token
+        if token[0] in '"@' or (token[0] not in "[+-0123456789" and token not in ("data", "base64", "stored", "none")):
+            return s.Assignment(targets, bag, self.chain(), 0)
+        return s.Assignment(targets, bag, self.data(), 0)
+
+    def target(self) -> s.Target:
+        if self.skip("_"):
+            return s.Target(None, None)
+        name = self.name()
+        return s.Target(name, self.typing() if self.skip(":") else None)
+
+    def chain(self) -> list[s.Link]:
+        links = [self.link()]
+        while self.skip("->"):
+            links.append(self.link())
+        return links
+
+    def operator(self) -> tuple[bytes, str]:
+        token = self.advance()
+        if token[0] == '"':
+            return parse_string(token), "string"
+        if token[0] == "@":
+            return parse_name(token), "function"
+        if token in KEYWORDS or not (token[0].isalpha() or token[0] == "_") or token == "_":
+            raise Miss
+        return token.encode(), "word"
+
+    def link(self) -> s.Link:
+        operator, form = self.operator()
+        operands = self.operands() if self.token == "(" else []
+        bag = self.bag() if self.token == "{" else None
+        kind = self.typing() if self.skip(":") else None
+        return s.Link(operator, form, operands, bag, kind, 0)
+
+    # ---- attributes and the fields of messages
+
+    def bag(self) -> s.Bag:
+        self.depth += 1
+        if self.depth > 4 * MAX_DEPTH:
+            raise Miss
+        self.take("{")
+        entries = []
+        if self.token != "}":
+            entries.append(self.entry())
+            while self.skip(","):
+                entries.append(self.entry())
+        self.take("}")
+        self.depth -= 1
+        return s.Bag(entries, 0)
+
+    def entry(self) -> s.Entry:
+        token = self.advance()
+        first = token[:1]
+        is_field = first == "."
+        if is_field:
+            key = token[1:].encode()
+        elif first == '"':
+            key = parse_string(token)
+        elif (first.isalpha() or first == "_") and token != "_":
+            key = token.encode()
+        else:
+            raise Miss
+        tag: s.Kind | s.TensorTag | None = None
+        if self.skip(":"):
+            if self.token in KINDS:
+                tag = s.Kind(self.advance(), 0)
+            else:
+                kind = self.type()
+                tag = s.TensorTag(kind, self.bag() if self.token == "{" else None, 0)
+        return s.Entry(key, is_field, tag, self.value() if self.skip("=") else None, 0)
+
+    def value(self) -> s.Value:
+        token = self.token
+        first = token[:1]
+        if first == '"' or first == "#":
+            return s.String(self.strings(), 0)
+        if first in "[+-0123456789" or token in ("data", "base64", "stored", "none"):
+            return self.data()
+        if first == "{":
+            return self.bag()
+        if token == "graph":
+            return self.graph()
+        if token == "type":
+            self.advance()
+            return s.TypeValue(self.type(), 0)
+        if token == "tensor":
+            self.advance()
+            kind = self.type()
+            bag = self.bag() if self.token == "{" else None
+            return s.TensorValue(kind, bag, self.data() if self.skip("=") else None, 0)
+        self.advance()
+        if first == "$":
+            return s.Param(parse_name(token), 0)
+        if (first.isalpha() or first == "_") and token != "_":
+            return s.Word(token, 0)
+        raise Miss
+
+    def data(self) -> s.Value:
+        token = self.token
+        if token == "[":
+            return self.list()
+        if token == "data":
+            self.advance()
+            return s.Typed(self.data(), 0)
+        if token == "base64":
+            self.advance()
+            self.take("(")
+            text = self.string()
+            self.take(")")
+            return s.Base64(text.decode("latin-1"), 0)
+        if token == "stored":
+            self.advance()
+            key = None
+            if self.skip("("):
+                key = self.string()
+                self.take(")")
+            return s.Stored(key, 0)
+        if token == "none":
+            self.advance()
+            return s.Nothing(0)
+        return self.number()
+
+    def list(self) -> s.List:
+        self.depth += 1
+        if self.depth > 4 * MAX_DEPTH:
+            raise Miss
+        self.take("[")
+        items: list[s.Value] = []
+        if self.token != "]":
+            items.append(self.element())
+            while self.skip(","):
+                items.append(self.element())
+        self.take("]")
+        self.depth -= 1
+        return s.List(items, 0)
+
+    def element(self) -> s.Value:
+        if self.token[:1] in ('"', "#"):
+            value = self.strings()
+            if self.skip(":"):
+                return s.Pair(value, self.value(), 0)
+            return s.String(value, 0)
+        return self.value()
+
+    def number(self) -> s.Number:
+        token = self.advance()
+        if token[:1] not in "+-0123456789" or token in ("", "->"):
+            raise Miss
+        return s.Number(token, 0)
+
+    def string(self) -> bytes:
+        if self.token[:1] != '"':
+            raise Miss
+        return parse_string(self.advance())
+
+    def strings(self) -> bytes:
+        value = b""
+        while True:
+            token = self.advance()
+            if token[:1] not in ('"', "#") or not token:
+                raise Miss
+            value += parse_string(token) if token[0] == '"' else self.interned(token)
+            if not self.skip("+"):
+                return value
+
+    def interned(self, token: str) -> bytes:
+        found = self.texts.get(token)
+        if found is None:
+            raise Miss
+        return found
+
+    # ---- types
+
+    def typing(self) -> s.Type:
+        return s.NoType(0) if self.skip("?") else self.type()
+
+    def type(self) -> s.Type:
+        token = self.advance()
+        if token == "type":
+            return s.RawType(self.bag(), 0)
+        if token in ("seq", "optional"):
+            self.take("(")
+            inner = None if self.token == ")" else self.type()
+            self.take(")")
+            return s.WrappedType(token, inner, 0)
+        if token == "map":
+            self.take("(")
+            key = self.element_type()
+            inner = self.type() if self.skip(",") else None
+            self.take(")")
+            return s.MapType(key, inner, 0)
+        if token == "sparse":
+            self.take("(")
+            kind = s.TensorType(self.element_type(), self.shape(), True, 0)
+            self.take(")")
+            return kind
+        if not _dtype().fullmatch(token):
+            raise Miss
+        return s.TensorType(token, self.shape(), False, 0)
+
+    def element_type(self) -> str:
+        token = self.advance()
+        if not _dtype().fullmatch(token):
+            raise Miss
+        return token
+
+    def shape(self) -> list[int | bytes | None] | None:
+        self.take("[")
+        if self.skip("*"):
+            self.take("]")
+            return None
+        dims: list[int | bytes | None] = []
+        if self.token != "]":
+            dims.append(self.dim())
+            while self.skip(","):
+                dims.append(self.dim())
+        self.take("]")
+        return dims
+
+    def dim(self) -> int | bytes | None:
+        token = self.advance()
+        first = token[:1]
+        if first == "?":
+            return None
+        if first == '"':
+            return parse_string(token)
+        if first in "+-0123456789":
+            if not token.lstrip("+-").isdigit() or len(token) > 24:
+                raise Miss
+            return int(token)
+        if (first.isalpha() or first == "_") and token != "_":
+            return token.encode()
+        raise Miss
+
+
+def parse_bag(text: str, texts: dict[str, bytes]) -> s.Bag:
+    """Return the bag of a row, with the interned strings of the text it comes from."""
+    reader = _Reader(text, texts)
+    bag = reader.bag()
+    if reader.token:
+        raise Miss
+    return bag
+
+
+def parse_type(text: str) -> s.Type:
+    """Return the type of a row."""
+    reader = _Reader(text)
+    kind = reader.type()
+    if reader.token:
+        raise Miss
+    return kind

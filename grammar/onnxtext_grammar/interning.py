@@ -1,0 +1,102 @@
+"""Long strings that repeat, written once: `#0 = "…"` at the head of a text, and `#0` where they stand.
+
+What two strings begin with alike is written once too (`#1+"rest"`): the stack traces that a torch export carries on
+every node are the branches of one tree, and so are its names of scopes and classes.
+
+>>> texts = ['"File a.py, line 1, in f/call g/x"', '"File a.py, line 1, in f/call g/y"', '"File b.py"']
+>>> head, texts = intern({i: (t, 1) for i, t in enumerate(texts)})
+>>> head
+['#0 = "File a.py, line 1, in f/call g/"']
+>>> texts[0], texts[2]
+('#0+"x"', '"File b.py"')
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+
+INTERN_CHARACTERS = 24  # a string literal of at least this length is written once when it occurs twice
+
+_SAVED_CHARACTERS = 24  # what a shared beginning must save at least
+_BOUNDARY = re.compile(r"\\n|/|, ")  # where a shared beginning may end
+_BOUNDARIES = 64  # of one string that are looked at
+_PREFIX_CHARACTERS = 4096  # the longest beginning that is looked at
+
+
+def intern(literals: dict[int, tuple[str, int]]) -> tuple[list[str], dict[int, str]]:
+    """Return the lines that define what repeats, and what stands for each literal.
+
+    `literals`: number -> (string literal, how often it occurs), in the order in which they first occur.
+    """
+    texts = {mark: literal[1:-1] for mark, (literal, _) in literals.items()}
+    prefixes = _shared_prefixes(list(texts.values()))
+    numbers: dict[str, int] = {}
+    head: list[str] = []
+
+    def expression(text: str, *, whole: bool) -> str:
+        """Return the shortest way to write `text`; `whole`: it has no number of its own."""
+        if not whole and text in numbers:
+            return f"#{numbers[text]}"
+        parent = _longest_prefix(text, prefixes)
+        if not parent:
+            return f'"{text}"'
+        rest = text[len(parent) :]
+        define(parent)
+        return f'#{numbers[parent]}+"{rest}"' if rest else f"#{numbers[parent]}"
+
+    def define(text: str) -> None:
+        if text not in numbers:
+            shown = expression(text, whole=True)
+            numbers[text] = len(numbers)
+            head.append(f"#{numbers[text]} = {shown}")
+
+    shown = {}
+    for mark, (_, uses) in literals.items():
+        if uses > 1:
+            define(texts[mark])
+        shown[mark] = expression(texts[mark], whole=False)
+    return head, shown
+
+
+def _longest_prefix(text: str, prefixes: set[str]) -> str:
+    """Return the longest shared beginning of `text` that is shorter than it, or nothing."""
+    ends = _ends(text)
+    for end in reversed(ends[: bisect_right(ends, len(text) - 1)]):
+        if text[:end] in prefixes:
+            return text[:end]
+    return ""
+
+
+def _ends(text: str) -> list[int]:
+    """Return where a beginning of `text` may end."""
+    ends = []
+    for match in _BOUNDARY.finditer(text, 0, _PREFIX_CHARACTERS):
+        if match.end() >= INTERN_CHARACTERS:
+            ends.append(match.end())
+            if len(ends) == _BOUNDARIES:
+                break
+    return ends
+
+
+def _shared_prefixes(texts: list[str]) -> set[str]:
+    """Return the beginnings that several of the distinct strings share and that are worth a number."""
+    counts: Counter[str] = Counter()
+    for text in set(texts):
+        counts.update(text[:end] for end in _ends(text))
+    accepted: set[str] = set()
+    shared = sorted((p for p, n in counts.items() if n > 1), key=lambda p: (-len(p), p))
+    kept: list[str] = []
+    covered: dict[str, int] = {}  # a beginning -> the count of the next longer one that is shared
+    for prefix in shared:
+        if covered.get(prefix) != counts[prefix]:
+            kept.append(prefix)
+        for end in _ends(prefix)[:-1][-1:]:
+            shorter = prefix[:end]
+            covered[shorter] = max(covered.get(shorter, 0), counts[prefix])
+    for prefix in reversed(kept):
+        parent = _longest_prefix(prefix, accepted)
+        if (counts[prefix] - 1) * (len(prefix) - len(parent)) >= _SAVED_CHARACTERS:
+            accepted.add(prefix)
+    return accepted

@@ -1,0 +1,930 @@
+"""The printer: from the wire bytes of a model to its text.  It never drops anything.
+
+Every message has up to three spellings, tried in this order: the short notation of its kind (a node, a type, a
+tensor), the general notation (`{field=value}`, guided by the descriptors, so that a field of a future onnx has a
+spelling too), and the escape `{opaque="…"}`, the bytes themselves, for what the descriptors do not know.
+
+>>> print_model(onnx.ModelProto(ir_version=10, graph=onnx.GraphProto(name="g")).SerializeToString()).text
+'onnxt 1\\nmodel {ir_version=10}\\ngraph @g () -> () {\\n}\\n'
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import onnx
+
+from onnxtext.core.blobs import Blobs
+from onnxtext.core.errors import ModelError
+from onnxtext.core.weights import Sidecar
+from onnxtext.core.wire import (
+    ATTRIBUTE,
+    FUNCTION,
+    GRAPH,
+    MODEL,
+    NODE,
+    TENSOR,
+    TYPE,
+    VALUE_INFO,
+    Field,
+    Schema,
+    join,
+    pack,
+    read_varint,
+    schema,
+    split,
+)
+from onnxtext_grammar.attributes import FIELDS, ITEMS, KIND_NAMES
+from onnxtext_grammar.dtypes import DTYPES, DType, dtype_name
+from onnxtext_grammar.interning import INTERN_CHARACTERS, intern
+from onnxtext_grammar.literals import (
+    print_float,
+    print_float_attribute,
+    print_function,
+    print_key,
+    print_param,
+    print_string,
+    print_value,
+    print_word,
+)
+from onnxtext_grammar.naming import Naming, find_name_pattern, find_value_pattern, naming
+from onnxtext_grammar.tensor_data import print_raw
+from onnxtext_grammar.types import DIMENSION, SHAPE, TENSOR_TYPE, print_type
+
+VERSION = 1  # of the language
+INLINE_ELEMENTS = 16  # a tensor of up to so many elements stands in the text as numbers
+_MAX_DEPTH = 100  # of nested messages, as protobuf
+
+_PAIR = schema("onnx.StringStringEntryProto")
+_OPSET = schema("onnx.OperatorSetIdProto")
+_AT = onnx.AttributeProto
+_A_NAME, _A_TYPE, _A_REF = 1, 20, 21
+_T_DIMS, _T_TYPE, _T_STRINGS, _T_NAME, _T_RAW = 1, 2, 6, 8, 9
+_TENSOR_KIND = b"\xa0\x01\x04"  # the field that says that an attribute holds a tensor
+_PLAIN_OPERATOR = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*").fullmatch
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*").fullmatch
+_MARK = re.compile("\0([0-9]+)\0")
+
+
+class _NotReusable(Exception):
+    """The text of this node depends on where it stands: it holds a graph, or data in the weights file."""
+
+
+class _Scope(dict[bytes, str]):
+    """The text of every name defined so far, seen from one graph; of any other name, with a question mark."""
+
+    __slots__ = ("outer",)
+
+    def __init__(self, outer: _Scope | None = None) -> None:
+        super().__init__()
+        self.outer = outer
+        self[b""] = "_"
+
+    def __missing__(self, name: bytes) -> str:
+        scope = self.outer
+        while scope is not None:
+            if name in scope:
+                return scope[name]
+            scope = scope.outer
+        return print_value(name, "%?")
+
+
+@dataclass(slots=True)
+class Printed:
+    """A text, and what came up while it was written."""
+
+    text: str
+    escapes: list[str] = field(default_factory=list)  # the kinds of messages that hold an opaque escape
+    sidecar: Sidecar | None = None  # the weights that go beside the text
+
+
+def print_model(
+    wire: bytes,
+    blobs: Blobs | None = None,
+    *,
+    sidecar: Sidecar | None = None,
+    elided: bool = False,
+    escaped: frozenset[bytes] = frozenset(),
+) -> Printed:
+    """Return the text of the model with the canonical bytes `wire`.
+
+    `blobs` holds the data behind its placeholders.  Tensors of more than INLINE_ELEMENTS elements go into `sidecar`,
+    or, where there is none, into the text as base64.  The messages in `escaped` are written as opaque bytes.
+    Raises ModelError where messages are nested too deeply.
+    """
+    printer = _Printer(blobs or Blobs(), sidecar, escaped)
+    body = printer.model(wire)
+    head = f"onnxt {VERSION}\n"
+    if sidecar is not None and len(sidecar):
+        head += f'weights {"elided " if elided else ""}"{sidecar.digest()}"\n'
+    return Printed(head + _intern(body, printer.strings), printer.escapes, sidecar)
+
+
+def _intern(text: str, strings: list[str]) -> str:
+    """Put the long strings in place of their marks."""
+    if not strings:
+        return text
+    pieces = _MARK.split(text)
+    marks = [int(mark) for mark in pieces[1::2]]
+    head, shown = intern({mark: (strings[mark], uses) for mark, uses in Counter(marks).items()})
+    pieces[1::2] = [shown[mark] for mark in marks]
+    return "".join(line + "\n" for line in head) + "".join(pieces)
+
+
+class _Printer:
+    """The state of one printing: what is defined, what has been printed before, where weights go."""
+
+    def __init__(self, blobs: Blobs, sidecar: Sidecar | None, escaped: frozenset[bytes]) -> None:
+        self.blobs, self.sidecar, self.escaped = blobs, sidecar, escaped
+        self.escapes: list[str] = []
+        self.strings: list[str] = []  # the long strings, marked in the text by their place here
+        self._marks: dict[str, str] = {}
+        self.scope = _Scope()
+        self.types: dict[bytes, str] = {}
+        self.values: dict[bytes, str] = {}  # the text of a value's name
+        self.functions: dict[tuple[bytes, bytes | None, bytes | None], str] = {}
+        self.depth = 0
+        # Of the current graph: the types of its initializers and their order, and the types the text has given so far.
+        self.held: dict[bytes, bytes] = {}
+        self.place: dict[bytes, int] = {}
+        self.known: dict[bytes, bytes] = {}
+        self.tensor_name: bytes | None = None  # what `each` says a tensor in an attribute is called
+        self.is_rehearsal = False  # whether nothing may be printed that depends on more than its own bytes
+        self.keys_seen: set[str] = set()
+
+    # ---- the model
+
+    def model(self, wire: bytes) -> str:
+        fields, opaque = split(wire, MODEL)
+        if wire in self.escaped:
+            fields, opaque = {}, wire
+        functions = [split(f, FUNCTION) for f in fields.get(25, ())]
+        names = Counter(f[1][0] for f, _ in functions if 1 in f)
+        for f, _ in functions:
+            if 1 in f and names[f[1][0]] == 1:
+                domain, overload = (f[n][0] if n in f else None for n in (10, 13))
+                self.functions[f[1][0], domain, overload] = print_function(f[1][0])
+        functions_text = [
+            self.function(f, unknown, w) for (f, unknown), w in zip(functions, fields.get(25, ()), strict=True)
+        ]
+        graph = "".join(self.graph(g, 0) + "\n" for g in fields.pop(7, ()))
+        fields.pop(25, None)
+        entries = self.entries(fields, opaque, MODEL)
+        model = f"model {{{', '.join(entries)}}}\n" if entries else ""
+        return model + "".join(functions_text) + graph
+
+    def function(self, fields: dict[int, list], opaque: bytes, wire: bytes) -> str:
+        if 1 not in fields or wire in self.escaped:
+            return f"def {self.general(FUNCTION, wire)}\n"
+        outer, self.scope = self.scope, _Scope()
+        self.held, self.place, self.known = {}, {}, {}
+        name = print_function(fields.pop(1)[0])
+        formals = [print_key(a) for a in fields.pop(6, ())]
+        for attribute in fields.get(11, ()):
+            text = self.attribute(attribute)
+            if text is None or ("=" not in text and ":" not in text):
+                break
+            formals.append(text)
+        else:
+            fields.pop(11, None)
+        inputs, outputs = fields.pop(4, []), fields.pop(5, [])
+        operands = ", ".join(self.define(n) for n in inputs)
+        nodes, infos = fields.pop(7, []), fields.pop(12, [])
+        body = self.body(nodes, infos, [], [], outputs, 0)
+        results = ", ".join(self.use(n) for n in outputs)
+        entries = self.entries(fields, opaque, FUNCTION)
+        bag = f" {{{', '.join(entries)}}}" if entries else ""
+        self.scope = outer
+        formal = f"<{', '.join(formals)}>" if formals else ""
+        return f"def {name}{formal}{bag} ({operands}) -> ({results}) {body}\n"
+
+    # ---- graphs
+
+    def graph(self, wire: bytes, level: int) -> str:
+        if self.is_rehearsal:
+            raise _NotReusable
+        self.enter()
+        if wire in self.escaped:
+            self.leave()
+            return f"graph {self.opaque(wire, GRAPH)} () -> () {{\n{' ' * level}}}"
+        fields, opaque = split(wire, GRAPH)
+        outer, self.scope = self.scope, _Scope(self.scope if level else None)
+        name = " " + print_function(fields.pop(2)[0]) if 2 in fields else ""
+        tensors = fields.pop(5, [])
+        outer_types, self.known = (self.held, self.place, self.known), {}
+        self.hold(tensors)
+        inputs = self.separate(self.inputs(fields.pop(11, [])), level)
+        outputs, produced = fields.pop(12, []), []
+        for output in outputs:
+            parts, _ = split(output, VALUE_INFO)
+            produced.append(parts.get(1, [b""])[0])
+        body = self.body(fields.pop(1, []), fields.pop(13, []), tensors, fields.pop(15, []), produced, level)
+        results = self.separate([self.output(o) for o in outputs], level)
+        self.scope = outer
+        self.held, self.place, self.known = outer_types
+        entries = self.entries(fields, opaque, GRAPH)
+        bag = f" {{{', '.join(entries)}}}" if entries else ""
+        self.leave()
+        return f"graph{name}{bag} ({inputs}) -> ({results}) {body}"
+
+    @staticmethod
+    def separate(items: list[str], level: int) -> str:
+        """Join the inputs of a graph: on one line when it is short, otherwise one a line."""
+        joined = ", ".join(items)
+        if len(joined) <= 100:
+            return joined
+        pad = "\n" + " " * (level + 2)
+        return pad + ("," + pad).join(items)
+
+    def hold(self, tensors: list[bytes]) -> None:
+        """Note the initializers of a graph: what its inputs and value infos need not repeat."""
+        self.held, self.place = {}, {}
+        for tensor in tensors:
+            fields, opaque = split(tensor, TENSOR)
+            if fields.get(_T_NAME, [b""])[0] and _T_TYPE in fields and not opaque and tensor not in self.escaped:
+                name = fields[_T_NAME][0]
+                self.place.setdefault(name, len(self.place) if name not in self.held else -1)
+                self.held.setdefault(name, _tensor_type(fields[_T_TYPE][0], fields.get(_T_DIMS, [])))
+
+    def inputs(self, wires: list[bytes], *, are_inputs: bool = True) -> list[str]:
+        """Return inputs or value infos; a run of them that repeats a run of initializers as its two ends."""
+        texts: list[str] = []
+        run: list[str] = []  # the texts of inputs that are initializers one behind the other, and nothing else
+        last = -1
+
+        def end_run() -> None:
+            texts.extend(run if len(run) < 3 else [f"{run[0]} to {run[-1]}"])
+            run.clear()
+
+        for wire in wires:
+            text = self.input(wire, are_inputs)
+            name = split(wire, VALUE_INFO)[0].get(1, [b""])[0]
+            at = self.place.get(name, -1) if text == print_value(name) else -1
+            if at < 0 or at != last + 1:
+                end_run()
+            last = at
+            (texts if at < 0 else run).append(text)
+        end_run()
+        return texts
+
+    def input(self, wire: bytes, is_input: bool = True) -> str:
+        fields, opaque = split(wire, VALUE_INFO)
+        name = fields.get(1, [b""])[0]
+        text = self.define(name) if is_input else print_value(name)
+        if opaque or not name or wire in self.escaped:
+            return self.general(VALUE_INFO, wire)
+        del fields[1]
+        kind = fields.pop(2)[0] if 2 in fields else None
+        if kind is not None:
+            self.known[name] = kind
+        if kind is None and name in self.held:
+            text += ": ?"
+        elif kind is not None and kind != self.held.get(name):
+            text += f": {self.type(kind)}"
+        return text + self.bag(fields, b"", VALUE_INFO)
+
+    def output(self, wire: bytes) -> str:
+        fields, opaque = split(wire, VALUE_INFO)
+        if opaque or 1 not in fields or not fields[1][0] or wire in self.escaped:
+            return self.general(VALUE_INFO, wire)
+        text = self.use(fields.pop(1)[0])
+        if 2 in fields:
+            text += f": {self.type(fields.pop(2)[0])}"
+        return text + self.bag(fields, b"", VALUE_INFO)
+
+    def infos(self, wires: list[bytes]) -> list[str]:
+        """Return the statements for value infos that do not stand at the definition of their value."""
+        return [("value_info " if text[0] == "{" else "info ") + text for text in self.inputs(wires, are_inputs=False)]
+
+    # ---- names
+
+    def define(self, name: bytes) -> str:
+        if not name:
+            return "_"
+        text = self.values.get(name)
+        if text is None:
+            text = self.values[name] = print_value(name)
+        self.scope[name] = text
+        return text
+
+    def use(self, name: bytes) -> str:
+        return self.scope[name]
+
+    # ---- the body of a graph or function
+
+    def body(
+        self,
+        nodes: list[bytes],
+        infos: list[bytes],
+        tensors: list[bytes],
+        sparse: list[bytes],
+        outputs: list[bytes],
+        level: int,
+    ) -> str:
+        pad = " " * (level + 1)
+        heads = [_head(w) for w in nodes]
+        before, types = self.place_infos(infos, heads)
+        rules = self.find_naming(heads, nodes, types)
+        outer, self.tensor_name = self.tensor_name, rules.tensor
+        lines: list[str] = []
+        lines += [f"{pad}{self.initializer(t)}\n" for t in tensors]
+        lines += [f"{pad}sparse {self.sparse(s)}\n" for s in sparse]
+        tails, defaults = self.find_tails(nodes, heads, rules, len(pad))
+        self.nodes(nodes, heads, tails, set(defaults), rules, outputs, before, types, pad, lines)
+        self.tensor_name = outer
+        each = [f"{pad}{text}\n" for text in [*self.each(rules), *(f"each {op}{bag}" for op, bag in defaults.items())]]
+        return "{\n" + "".join(each) + "".join(lines) + " " * level + "}"
+
+    def find_naming(self, heads: list, nodes: list[bytes], types: dict[bytes, bytes]) -> Naming:
+        """Return the rules that save most: what chains hide, what nodes are called, whether they have a domain."""
+        hideable = []
+        for k in range(len(heads) - 1):
+            made, fed = heads[k][1], heads[k + 1][0]
+            if len(made) == 1 and fed and made[0] == fed[0]:
+                hideable.append((k, made[0]))
+        value = find_value_pattern(hideable) if hideable else None
+        named = any(head[2] for head in heads)
+        name = find_name_pattern((k, h[2], h[1][0] if h[1] else b"") for k, h in enumerate(heads)) if named else None
+        empty = sum(1 for w in nodes if b":\0" in w and split(w, NODE)[0].get(7) == [b""])
+        fields: dict[bytes, bytes] = {}
+        if value is not None:
+            fields[b"value"] = bytes(value)
+        if name is not None:
+            fields[b"name"] = bytes(name)
+        if empty * 2 > len(nodes):
+            fields[b"domain"] = b""
+        tensor = self.find_tensor_name(nodes)
+        if tensor is not None:
+            fields[b"tensor"] = tensor
+        if types and self.types_repeat(heads, types):
+            fields[b"type"] = b"same"
+        return naming(fields or None)
+
+    def types_repeat(self, heads: list, types: dict[bytes, bytes]) -> bool:
+        """Tell whether more nodes hand the type of their first operand on than have an operand with a type and none."""
+        known = self.held | self.known | types
+        same = lost = 0
+        for ins, outs, _, _ in heads:
+            if len(outs) == 1 and ins and ins[0] in known:
+                kind = types.get(outs[0])
+                if kind is None:
+                    lost += 1
+                elif kind == known[ins[0]]:
+                    same += 1
+        return same > 2 and same > lost
+
+    def find_tensor_name(self, nodes: list[bytes]) -> bytes | None:
+        """Return the name that most tensors in attributes have, or None where most have none or it saves nothing."""
+        seen: Counter[bytes | None] = Counter()
+        for node in nodes:
+            if _TENSOR_KIND in node:
+                for attribute in split(node, NODE)[0].get(5, ()):
+                    for tensor in split(attribute, ATTRIBUTE)[0].get(5, ()):
+                        seen[split(tensor, TENSOR)[0].get(_T_NAME, [None])[0]] += 1
+        best, count = max(seen.items(), key=lambda item: item[1], default=(None, 0))
+        return best if count > 1 and count > seen[None] else None
+
+    def each(self, rules: Naming) -> Iterable[str]:
+        plain = naming(None)
+        entries = []
+        if rules.value != plain.value:
+            entries.append(f"value={print_string(bytes(rules.value))}")
+        if rules.node:
+            entries.append(f"name={print_string(bytes(rules.node))}")
+        if rules.domain is not None:
+            entries.append(f"domain={print_string(rules.domain)}")
+        if rules.tensor is not None:
+            entries.append(f"tensor={print_string(rules.tensor)}")
+        if rules.same_types:
+            entries.append('type="same"')
+        if entries:
+            yield f"each {{{', '.join(entries)}}}"
+
+    def find_tails(
+        self, nodes: list[bytes], heads: list, rules: Naming, level: int
+    ) -> tuple[dict[bytes, tuple[str, str, str]], dict[str, str]]:
+        """Return operator, bag and bag in the text for the bytes behind a node's name, and the bags of `each`.
+
+        Where many nodes of an operator have the same bag, an `each` line says so once and they say nothing.
+        """
+        seen = Counter([w[head[3] :] for w, head in zip(nodes, heads, strict=True)])
+        tails: dict[bytes, tuple[str, str, str]] = {}
+        by_operator: dict[str, list[tuple[int, str]]] = {}
+        self.is_rehearsal, depth = True, self.depth
+        for tail, count in seen.items():
+            try:
+                told = self.tail(tail, rules, level)
+            except _NotReusable:
+                self.depth = depth
+                continue
+            if told is not None:
+                tails[tail] = (told[0], told[1], told[1])
+                by_operator.setdefault(told[0], []).append((count, told[1]))
+        self.is_rehearsal = False
+        defaults: dict[str, str] = {}
+        for operator, bags in by_operator.items():
+            count, bag = max(bags, key=lambda item: item[0] * len(item[1]))
+            without = sum(n for n, b in bags if not b)
+            if (count - 1) * len(bag) <= 3 * without + len(operator) + 8:
+                continue
+            defaults[operator] = bag
+            for tail, (its_operator, whole, _) in tails.items():
+                if its_operator == operator:
+                    tails[tail] = (operator, whole, "" if whole == bag else whole or " {}")
+        return tails, defaults
+
+    def place_infos(self, infos: list[bytes], heads: list) -> tuple[dict[int, list[bytes]], dict[bytes, bytes]]:
+        """Return the value infos that stand as statements before node k, and the types that stand at a definition.
+
+        The order in the text is the order in the model, so types stand at definitions only where those come in order.
+        """
+        if not infos:
+            return {}, {}
+        parsed = [split(w, VALUE_INFO) for w in infos]
+        made: dict[bytes, int] = {}
+        for head in heads:
+            for name in head[1]:
+                made.setdefault(name, len(made))
+        node_of: dict[bytes, int] = {}
+        for k, head in enumerate(heads):
+            for name in head[1]:
+                node_of.setdefault(name, k)
+        last, ordered = -1, True
+        for fields, _ in parsed:
+            place = made.get(fields.get(1, [b""])[0])
+            if place is not None:
+                ordered = ordered and place > last
+                last = place
+        before: dict[int, list[bytes]] = {}
+        at_definition: dict[bytes, bytes] = {}
+        if not ordered:
+            return {0: infos}, {}
+        k = 0
+        if not heads:
+            return {0: infos}, {}
+        for wire, (fields, opaque) in zip(infos, parsed, strict=True):
+            name = fields.get(1, [b""])[0]
+            if name in node_of:
+                k = node_of[name]
+            plain = name and name in node_of and set(fields) == {1, 2} and not opaque and wire not in self.escaped
+            if plain:
+                at_definition[name] = fields[2][0]
+            else:
+                before.setdefault(k, []).append(wire)
+        return before, at_definition
+
+    def nodes(
+        self,
+        nodes: list[bytes],
+        heads: list,
+        tails: dict[bytes, tuple[str, str, str]],
+        defaults: set[str],
+        rules: Naming,
+        outputs: list[bytes],
+        before: dict[int, list[bytes]],
+        types: dict[bytes, bytes],
+        pad: str,
+        lines: list[str],
+    ) -> None:
+        """Append the lines of all nodes: this loop is what printing a large graph costs, so it does nothing twice."""
+        scope, values, known, same = self.scope, self.values, self.known, rules.same_types
+        hidden = self.find_hidden(heads, rules, outputs, before)
+        node_name, level = rules.node, len(pad)
+        chain: list[str] = []
+        for k, (ins, outs, name, at) in enumerate(heads):
+            if k in before:
+                lines += [f"{pad}{text}\n" for text in self.infos(before[k])]
+            if at < 0 or (self.escaped and nodes[k] in self.escaped):
+                self.general_node(nodes[k], outs, types, pad, lines)
+                continue
+            found = tails.get(nodes[k][at:])
+            if found is None:
+                told = self.tail(nodes[k][at:], rules, level)
+                if told is None:
+                    self.general_node(nodes[k], outs, types, pad, lines)
+                    continue
+                operator, whole = told
+                bag = whole or (" {}" if operator in defaults else "")
+            else:
+                operator, whole, bag = found
+            if name is not None or node_name is not None:
+                given = node_name.name(k, outs[0] if outs else b"") if node_name else None
+                if name != given:
+                    entry = f".name={'none' if name is None else self.string(name)}"
+                    bag = f" {{{entry}, {whole[2:]}" if whole else f" {{{entry}}}"
+            # ---- operands
+            first = known.get(ins[0]) if same and ins else None
+            if chain:
+                ins = ins[1:]
+            if len(ins) == 1:
+                operands = f"({scope[ins[0]]})"
+            elif ins:
+                operands = "(" + ", ".join([scope[n] for n in ins]) + ")"
+            else:
+                operands = ""
+            if k in hidden:
+                self.define(outs[0])
+                kind = self.result_type(outs[0], types, first) if types or same else ""
+                chain.append(f"{operator}{operands}{bag}{kind}")
+                continue
+            # ---- results
+            if len(outs) == 1 and outs[0]:
+                out = outs[0]
+                text = values.get(out)
+                if text is None:
+                    text = values[out] = print_value(out)
+                scope[out] = text
+                if types or same:
+                    text += self.result_type(out, types, first)
+                left = f"{pad}{text} = "
+            elif outs:
+                results = [self.define(out) + self.result_type(out, types, None) for out in outs]
+                left = f"{pad}{', '.join(results)} = "
+            else:
+                left = pad
+            if chain:
+                chain.append(f"{operator}{operands}{bag}")
+                lines.append(left + f"\n{pad}-> ".join(chain) + "\n")
+                chain = []
+            else:
+                lines.append(f"{left}{operator}{operands}{bag}\n")
+        if len(heads) in before:
+            lines += [f"{pad}{text}\n" for text in self.infos(before[len(heads)])]
+
+    def general_node(
+        self, wire: bytes, outs: list[bytes], types: dict[bytes, bytes], pad: str, lines: list[str]
+    ) -> None:
+        """Append a node in the general notation; the types of its results stand in front: it has no room for them."""
+        infos = [join([(1, out), (2, types.pop(out))], VALUE_INFO) for out in outs if out in types]
+        lines += [f"{pad}{text}\n" for text in self.infos(infos)]
+        lines.append(f"{pad}node {self.general(NODE, wire)}\n")
+        for out in outs:
+            self.define(out)
+
+    def result_type(self, name: bytes, types: dict[bytes, bytes], first: bytes | None) -> str:
+        """Return the type behind a result, or nothing where the parser gives it that of the first operand, `first`."""
+        kind = types.pop(name, None)
+        if kind is not None:
+            self.known[name] = kind
+        if kind == first:
+            return ""
+        return f": {self.type(kind)}" if kind is not None else ": ?"
+
+    def find_hidden(self, heads: list, rules: Naming, outputs: list[bytes], before: dict[int, list[bytes]]) -> set[int]:
+        """Return the nodes whose only output goes unnamed, because a chain hands it to the next node and no other."""
+        name_of = rules.value.name
+        candidates = []
+        for k in range(len(heads) - 1):
+            made, fed = heads[k][1], heads[k + 1][0]
+            if len(made) == 1 and fed and made[0] == fed[0] and made[0] == name_of(k):
+                candidates.append(k)
+        if not candidates:
+            return set()
+        uses = Counter(n for head in heads for n in head[0])
+        uses.update(outputs)
+        return {
+            k
+            for k in candidates
+            if uses[heads[k][1][0]] == 1 and heads[k + 1][3] >= 0 and heads[k][3] >= 0 and k + 1 not in before
+        }
+
+    def tail(self, wire: bytes, rules: Naming, level: int) -> tuple[str, str] | None:
+        """Return the operator and the bag of a node from its bytes behind its name, or None: print it whole."""
+        fields, opaque = split(wire, NODE)
+        if 4 not in fields or opaque:
+            return None
+        operator = fields.pop(4)[0]
+        domain = fields.pop(7)[0] if 7 in fields else None
+        overload = fields[8][0] if 8 in fields else None
+        entries = []
+        called = self.functions.get((operator, domain, overload))
+        if called:
+            fields.pop(8, None)
+            text = called
+        else:
+            text = print_word(operator) if _PLAIN_OPERATOR(operator) else print_string(operator)
+            if domain != rules.domain:
+                if domain and _WORD(domain) and _PLAIN_OPERATOR(operator):
+                    text = f"{domain.decode()}.{operator.decode()}"
+                else:
+                    entries.append(f".domain={'none' if domain is None else self.string(domain)}")
+        for attribute in fields.pop(5, ()):
+            entries.append(self.attribute(attribute, level) or f".attribute={self.general(ATTRIBUTE, attribute)}")
+        entries += ["." + entry for entry in self.entries(fields, b"", NODE)]
+        return text, f" {{{', '.join(entries)}}}" if entries else ""
+
+    # ---- attributes
+
+    def attribute(self, wire: bytes, level: int = 0) -> str | None:
+        """Return `key=value`, or None where only the general notation can say it."""
+        fields, opaque = split(wire, ATTRIBUTE)
+        if opaque or _A_NAME not in fields or _A_TYPE not in fields or wire in self.escaped:
+            return None
+        key, kind = print_key(fields[_A_NAME][0]), fields[_A_TYPE][0]
+        if kind not in FIELDS:
+            return None
+        number = FIELDS[kind]
+        rest = set(fields) - {_A_NAME, _A_TYPE}
+        if rest == {_A_REF}:
+            return f"{key}: {KIND_NAMES[kind]}={print_param(fields[_A_REF][0])}"
+        if not rest and kind in ITEMS:
+            return f"{key}: {KIND_NAMES[kind]}=[]"
+        if rest != {number}:
+            return None
+        values = fields[number]
+        if kind == _AT.INT:
+            return f"{key}={values[0]}"
+        if kind == _AT.INTS:
+            return f"{key}=[{','.join(map(str, values))}]"
+        if kind == _AT.FLOAT:
+            return f"{key}={print_float_attribute(values[0])}"
+        if kind == _AT.FLOATS:
+            return f"{key}=[{','.join(map(print_float_attribute, values))}]"
+        if kind == _AT.STRING:
+            return f"{key}={self.string(values[0])}"
+        if kind == _AT.STRINGS:
+            return f"{key}=[{','.join(map(self.string, values))}]"
+        if kind == _AT.TENSOR:
+            return self.tensor_entry(key, values[0]) or f"{key}: tensor={self.general(TENSOR, values[0])}"
+        if kind == _AT.GRAPH:
+            return f"{key}={self.graph(values[0], level)}"
+        message = schema(ATTRIBUTE.by_number[number].message)
+        if kind == _AT.TYPE_PROTO:
+            return f"{key}={self.message_value(message, values[0])}"
+        if kind == _AT.SPARSE_TENSOR:
+            return f"{key}: sparse_tensor={self.message_value(message, values[0])}"
+        return f"{key}: {KIND_NAMES[kind]}=[{', '.join(self.message_value(message, v, level) for v in values)}]"
+
+    # ---- tensors
+
+    def initializer(self, wire: bytes) -> str:
+        fields, opaque = split(wire, TENSOR)
+        name = fields.pop(_T_NAME, [b""])[0]
+        number, dims = fields.get(_T_TYPE, [0])[0], fields.get(_T_DIMS, [])
+        text, told = "", None
+        if name and not opaque and wire not in self.escaped:
+            text = self.define(name)
+            told = self.tensor(fields, name)
+        if told is None:
+            if name:
+                self.define(name)
+            return f"init {self.general(TENSOR, wire)}"
+        kind, bag, data = told
+        self.known[name] = _tensor_type(number, dims)
+        return f"{text}: {kind}{bag}" + (f" = {data}" if data else "")
+
+    def sparse(self, wire: bytes) -> str:
+        text = self.general(schema("onnx.SparseTensorProto"), wire)
+        fields, _ = split(wire, schema("onnx.SparseTensorProto"))
+        for values in fields.get(1, ()):
+            for name in split(values, TENSOR)[0].get(_T_NAME, ()):
+                self.define(name)
+        return text
+
+    def tensor_entry(self, key: str, wire: bytes) -> str | None:
+        """Return `key: type=data`, or None where the tensor has no short notation."""
+        fields, opaque = split(wire, TENSOR)
+        told = None if opaque or wire in self.escaped else self.attribute_tensor(fields)
+        if told is None:
+            return None
+        kind, bag, data = told
+        return f"{key}: {kind}{bag}" + (f"={data}" if data else "")
+
+    def attribute_tensor(self, fields: dict[int, list]) -> tuple[str, str, str] | None:
+        name = fields.get(_T_NAME, [None])[0]
+        if name == self.tensor_name:
+            fields.pop(_T_NAME, None)
+        told = self.tensor(fields, name or b"", named=True)
+        if told is not None and name is None and self.tensor_name is not None:
+            bag = " {name=none" + (f", {told[1][2:]}" if told[1] else "}")
+            return told[0], bag, told[2]
+        return told
+
+    def tensor(self, fields: dict[int, list], name: bytes, *, named: bool = False) -> tuple[str, str, str] | None:
+        """Return the type, the bag and the data of a tensor, or None where it has no element type.
+
+        Without data in the text (""), the weights hold it under the tensor's name.  `named`: the name is in the bag.
+        """
+        if _T_TYPE not in fields:
+            return None
+        number = fields.pop(_T_TYPE)[0]
+        dtype, dims = DTYPES.get(number), fields.pop(_T_DIMS, [])
+        kind = f"{dtype_name(number)}[{','.join(map(str, dims))}]"
+        raw, typed = fields.pop(_T_RAW, None), None
+        if dtype and raw is None:
+            typed_field = TENSOR.by_name[dtype.field]
+            values = fields.pop(typed_field.number, None)
+            if values is not None:
+                typed = (typed_field, values)
+        bag = self.bag(fields, b"", TENSOR)
+        if typed:
+            data = self.typed_data(typed[0], typed[1], dims, name)
+        elif raw is None:
+            data = "none"
+        else:
+            data = self.raw_data(self.blobs.find(raw[0]), number, dtype, dims, name, named)
+        return kind, bag, data
+
+    def raw_data(
+        self, raw: bytes | memoryview, number: int, dtype: DType | None, dims: list[int], name: bytes, named: bool
+    ) -> str:
+        count = _count(dims)
+        if dtype and dtype.bits and 0 <= count <= INLINE_ELEMENTS and len(raw) <= 16 * INLINE_ELEMENTS:
+            numbers = print_raw(bytes(raw), dtype.name, count)
+            if numbers is not None:
+                return numbers[0] if not dims and len(numbers) == 1 else f"[{','.join(numbers)}]"
+        if self.sidecar is None or len(raw) <= 2 * INLINE_ELEMENTS:
+            return _base64(raw)
+        fits = dtype and dtype.safetensors and count * dtype.bits == len(raw) * 8
+        key = self.key(name)
+        if fits and dtype:
+            self.sidecar.add(key, dtype.safetensors, dims, raw)
+        else:
+            self.sidecar.add(key, "U8", [len(raw)], raw)
+        return "" if not named and key.encode() == name else f"stored({print_string(key.encode())})"
+
+    def typed_data(self, typed: Field, values: list, dims: list[int], name: bytes) -> str:
+        """Return the elements of a typed field (float_data, int64_data, …), `data` in front: raw is the usual form."""
+        if typed.name == "string_data":
+            return f"[{','.join(map(self.string, values))}]"
+        if len(values) <= INLINE_ELEMENTS:
+            kind = {4: "f32", 8: "f64"}
+            numbers = [str(v) if isinstance(v, int) else print_float(v, kind[len(v)]) for v in values]
+            return f"data {numbers[0]}" if not dims and len(numbers) == 1 else f"data [{','.join(numbers)}]"
+        payload = pack(values, typed)
+        if self.sidecar is None:
+            return f"data {_base64(payload)}"
+        key = self.key(name)
+        if typed.wire_type == 0:
+            self.sidecar.add(key, "U8", [len(payload)], payload)
+        else:
+            size = 4 if typed.name == "float_data" else 8
+            shape = dims if _count(dims) * size == len(payload) else [len(payload) // size]
+            self.sidecar.add(key, "F32" if size == 4 else "F64", shape, payload)
+        return f"data stored({print_string(key.encode())})"
+
+    def key(self, name: bytes) -> str:
+        """Return the tensor's key in the weights file: its name, with a number where that is taken or cannot be one."""
+        assert self.sidecar is not None
+        if self.is_rehearsal:
+            raise _NotReusable
+        try:
+            base = name.decode()
+        except UnicodeDecodeError:
+            base = ""
+        key, number = base, 0
+        while not key or key == "__metadata__" or key in self.sidecar:
+            number = number + 1 if number or base not in self.sidecar else len(self.sidecar)
+            key = f"{base or 'tensor'}#{number}"
+        return key
+
+    # ---- the general notation
+
+    def general(self, message: Schema, wire: bytes) -> str:
+        """Return `{field=value, …}` for any message."""
+        self.enter()
+        if wire in self.escaped:
+            text = self.opaque(wire, message)
+        else:
+            text = f"{{{', '.join(self.entries(*split(wire, message), message))}}}"
+        self.leave()
+        return text
+
+    def opaque(self, wire: bytes, message: Schema) -> str:
+        self.escapes.append(message.name.removeprefix("onnx."))
+        return f"{{opaque={print_string(wire)}}}"
+
+    def bag(self, fields: dict[int, list], opaque: bytes, message: Schema) -> str:
+        if not fields and not opaque:
+            return ""
+        return f" {{{', '.join(self.entries(fields, opaque, message))}}}"
+
+    def entries(self, fields: dict[int, list], opaque: bytes, message: Schema) -> list[str]:
+        out = [self.field(message.by_number[number], values) for number, values in fields.items()]
+        if opaque:
+            self.escapes.append(message.name.removeprefix("onnx."))
+            out.append(f"opaque={print_string(opaque)}")
+        return out
+
+    def field(self, field: Field, values: list) -> str:
+        if field.message:
+            message = schema(field.message)
+            if field.repeated:
+                return f"{field.name}=[{', '.join(self.message_value(message, v) for v in values)}]"
+            if message is TENSOR:
+                short = self.tensor_entry(field.name, values[0])
+                if short is not None:
+                    return short
+            return f"{field.name}={self.message_value(message, values[0])}"
+        texts = [self.scalar(field, v) for v in values]
+        return f"{field.name}=[{','.join(texts)}]" if field.repeated else f"{field.name}={texts[0]}"
+
+    def scalar(self, field: Field, value: int | bytes) -> str:
+        if isinstance(value, int):
+            return field.enum[value] if field.enum else str(value)
+        if field.kind == "string":
+            if field.message == "" and field.name == "raw_data":
+                return self.string(bytes(self.blobs.find(value)))
+            return self.string(value)
+        return print_float(value, "f32" if field.kind == "float" else "f64")
+
+    def message_value(self, message: Schema, wire: bytes, level: int = 0) -> str:
+        """Return a message as a value: a pair, a type, a tensor, a graph, or in the general notation."""
+        if wire not in self.escaped:
+            if message is _PAIR or message is _OPSET:
+                fields, opaque = split(wire, message)
+                if not opaque and len(fields) == 2:
+                    second = fields[2][0]
+                    return f"{self.string(fields[1][0])}: {second if message is _OPSET else self.string(second)}"
+            elif message is TYPE:
+                return f"type {self.type(wire)}"
+            elif message is TENSOR:
+                fields, opaque = split(wire, TENSOR)
+                told = None if opaque else self.attribute_tensor(fields)
+                if told is not None:
+                    return f"tensor {told[0]}{told[1]}" + (f"={told[2]}" if told[2] else "")
+            elif message is GRAPH:
+                return self.graph(wire, level)
+        return self.general(message, wire)
+
+    def type(self, wire: bytes) -> str:
+        text = self.types.get(wire)
+        if text is None:
+            short = None if wire in self.escaped else print_type(wire)
+            text = short or f"type {self.general(TYPE, wire)}"
+            if short:
+                self.types[wire] = text
+        return text
+
+    def string(self, value: bytes) -> str:
+        """Return a string literal; a long one as a mark that `_intern` replaces."""
+        literal = print_string(value)
+        if len(literal) < INTERN_CHARACTERS:
+            return literal
+        mark = self._marks.get(literal)
+        if mark is None:
+            mark = self._marks[literal] = f"\0{len(self.strings)}\0"
+            self.strings.append(literal)
+        return mark
+
+    def enter(self) -> None:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise ModelError(f"messages are nested deeper than {_MAX_DEPTH}, which protobuf does not read back")
+
+    def leave(self) -> None:
+        self.depth -= 1
+
+
+def _head(wire: bytes) -> tuple[list[bytes], list[bytes], bytes | None, int]:
+    """Return a node's inputs, outputs and name, and where the rest of its bytes begins."""
+    at, end = 0, len(wire)
+    ins: list[bytes] = []
+    outs: list[bytes] = []
+    while at < end and wire[at] == 0x0A:
+        size = wire[at + 1]
+        at += 2
+        if size > 127:
+            size, at = read_varint(wire, at - 1)
+        stop = at + size
+        ins.append(wire[at:stop])
+        at = stop
+    while at < end and wire[at] == 0x12:
+        size = wire[at + 1]
+        at += 2
+        if size > 127:
+            size, at = read_varint(wire, at - 1)
+        stop = at + size
+        outs.append(wire[at:stop])
+        at = stop
+    if at < end and wire[at] == 0x1A:
+        size = wire[at + 1]
+        at += 2
+        if size > 127:
+            size, at = read_varint(wire, at - 1)
+        return ins, outs, wire[at : at + size], at + size
+    return ins, outs, None, at
+
+
+def _tensor_type(number: int, dims: list[int]) -> bytes:
+    """Return the bytes of the TypeProto of a tensor."""
+    shape = join([(1, join([(1, dim)], DIMENSION)) for dim in dims], SHAPE)
+    return join([(1, join([(1, number), (2, shape)], TENSOR_TYPE))], TYPE)
+
+
+def _count(dims: list[int]) -> int:
+    """Return the number of elements of a shape; -1 where a dimension is negative."""
+    count = 1
+    for dim in dims:
+        if dim < 0:
+            return -1
+        count *= dim
+    return count
+
+
+def _base64(data: bytes | memoryview) -> str:
+    return f'base64("{b64encode(data).decode()}")'

@@ -1,0 +1,258 @@
+"""The Python interface: encode, decode, save, load, and the registration with onnx.
+
+>>> import onnx
+>>> text = encode(onnx.ModelProto(ir_version=10))
+>>> decode(text).ir_version
+10
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import onnx
+import onnx.serialization
+
+from onnxtext.core.blobs import Blobs, attach, detach
+from onnxtext.core.errors import ModelError, UsageError, WeightsError, nearest
+from onnxtext.core.files import map_bytes, read_bytes, replacing, write_pieces
+from onnxtext.core.weights import SUFFIX, Sidecar, Weights, filler, sidecar_path
+from onnxtext.core.wire import canonical
+
+if TYPE_CHECKING:
+    from onnxtext_grammar.assembler import Assembled
+    from onnxtext_grammar.printer import Printed
+
+EXTENSION = ".onnxt"
+VERIFY_BYTES = 4_000_000  # of a model without its weights, up to which `encode` reads its own text back by default
+
+WeightsMode = Literal["sidecar", "inline", "elide"]
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(slots=True)
+class Source:
+    """A model as it was read: canonical wire bytes, large data set aside, whether the file's own bytes were others."""
+
+    wire: bytes
+    blobs: Blobs = field(default_factory=Blobs)
+    differs: bool = False
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of the model with its data."""
+        return sum(map(len, attach(self.wire, self.blobs)))
+
+
+def read_model(model: onnx.ModelProto | PathLike) -> Source:
+    """Return a model's bytes, from memory, from an ONNX file, from one of our texts, or from standard input for "-".
+
+    A file is mapped and not copied, and may be larger than protobuf's 2 GiB.  Data that an ONNX file keeps in files of
+    its own stays there.  Raises FileProblem, ModelError, and the errors of a text.
+    """
+    if isinstance(model, onnx.ModelProto):
+        wire, blobs = detach(_serialize(model))
+        return Source(wire, blobs)
+    if isinstance(model, bytes | bytearray | memoryview) or not isinstance(model, str | os.PathLike):
+        raise UsageError(f"a model is an onnx.ModelProto or a path, not {type(model).__name__}")
+    data = map_bytes(model)
+    if bytes(data[:6]) == b"onnxt ":
+        assembled = read_text(_decode_utf8(bytes(data), str(model)), model)
+        return Source(canonical(assembled.wire), assembled.blobs)
+    try:
+        if not len(data):
+            raise ModelError("not an ONNX model: it is empty")
+        skeleton, blobs = detach(data)
+        wire = canonical(skeleton)
+    except ModelError as error:
+        raise ModelError(f"{model}: {error}") from error
+    source = Source(wire, blobs)
+    source.differs = wire != skeleton or source.total_bytes != len(data)
+    return source
+
+
+def _serialize(model: onnx.ModelProto) -> bytes:
+    try:
+        return model.SerializeToString(deterministic=True)
+    except ValueError as error:
+        raise ModelError(
+            f"protobuf cannot serialize this model ({error}); save its weights as external data, or give a file's path"
+        ) from error
+
+
+def print_source(source: Source, *, weights: WeightsMode = "inline", verify: bool | None = None) -> Printed:
+    """Return the text of a model, read back and compared if `verify` says so (by default, where that costs little)."""
+    from onnxtext_grammar.codec import print_checked
+    from onnxtext_grammar.printer import print_model
+
+    if weights not in ("sidecar", "inline", "elide"):
+        raise UsageError(
+            f"weights are sidecar, inline or elide, not {weights}{nearest(weights, ['sidecar', 'inline', 'elide'])}"
+        )
+    if verify is None:
+        verify = len(source.wire) <= VERIFY_BYTES
+    inline, elided = weights == "inline", weights == "elide"
+    if verify:
+        return print_checked(source.wire, source.blobs, inline=inline, elided=elided)
+    return print_model(source.wire, source.blobs, sidecar=None if inline else Sidecar(), elided=elided)
+
+
+def encode(
+    model: onnx.ModelProto | PathLike, *, passes: str = "", weights: WeightsMode = "inline", verify: bool | None = None
+) -> str:
+    """Return the text of a model, weights included.
+
+    `passes`: a pipeline that rewrites the model first, such as "prune,merge"; none unless asked.
+    `weights`: "inline", or "elide" for a text that keeps types, shapes and a digest only.
+    Raises ModelError, FileProblem, UsageError.
+    """
+    if weights == "sidecar":
+        raise UsageError("encode returns one text; use onnxtext.save to write a text and its weights file")
+    return print_source(_rewritten(read_model(model), passes), weights=weights, verify=verify).text
+
+
+def _rewritten(source: Source, passes: str) -> Source:
+    if passes:
+        raise UsageError(f"no pass named {passes.partition(',')[0]} is known: this version has none yet")
+    return source
+
+
+def read_text(
+    text: str, source: PathLike = "<text>", *, weights: PathLike | None = None, fill: str | None = None
+) -> Assembled:
+    """Return the model that a text describes, large data set aside.
+
+    Data that is not in the text comes from `weights`, by default from the file beside `source`; or is made up:
+    `fill` is "zeros", "random" or "random:SEED".  Raises TextError with a place, WeightsError, FileProblem.
+    """
+    from onnxtext_grammar.codec import parse
+
+    if weights is not None and fill is not None:
+        raise UsageError("weights come from a file or are made up: give --weights or --fill, not both")
+    opened: list[Weights | Sidecar] = []
+
+    def open_weights(digest: str | None) -> Weights | Sidecar:
+        path = weights
+        if path is None:
+            path = sidecar_path(source)
+            if not Path(path).exists():
+                raise WeightsError(
+                    f"{source}: its weights are not here: no file {path}; "
+                    "give them with --weights FILE, or make data up with --fill zeros or --fill random"
+                )
+        opened.append(_open_weights(path, digest))
+        return opened[0]
+
+    assembled = parse(text, str(source), open_weights=open_weights, filler=filler(fill) if fill is not None else None)
+    if opened and isinstance(opened[0], Weights):
+        opened[0].check(assembled.used)
+    return assembled
+
+
+def _open_weights(path: PathLike, digest: str | None) -> Weights | Sidecar:
+    """Open a weights file, or take the weights out of the ONNX model of which the text was made."""
+    if os.fspath(path).endswith(SUFFIX) or not os.fspath(path).endswith((".onnx", EXTENSION)):
+        return Weights(path, digest)
+    sidecar = print_source(read_model(path), weights="sidecar", verify=False).sidecar
+    assert sidecar is not None
+    if digest is not None and sidecar.digest() != digest:
+        raise WeightsError(
+            f"{path}: its weights are not those of this text: another digest, {sidecar.digest()}, not {digest}"
+        )
+    return sidecar
+
+
+def _decode_utf8(data: bytes, source: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ModelError(
+            f"{source}:{line}: this is no text in UTF-8 (byte {error.start}); is it a binary model?"
+        ) from error
+
+
+def model_of(assembled: Assembled) -> onnx.ModelProto:
+    """Return the ModelProto.  Raises ModelError where protobuf does not read it."""
+    data = b"".join(attach(assembled.wire, assembled.blobs))
+    try:
+        return onnx.ModelProto.FromString(data)
+    except Exception as error:  # protobuf has one error for what is malformed and others for what is too large
+        raise ModelError(f"protobuf does not read this model: {error}") from error
+
+
+def decode(text: str, *, weights: PathLike | None = None, fill: str | None = None) -> onnx.ModelProto:
+    """Return the model that a text describes.
+
+    `weights`, `fill`: where data that the text does not hold comes from, a file or "zeros", "random", "random:SEED".
+    Raises TextError with the place of what is wrong, WeightsError where data is missing.
+    """
+    return model_of(read_text(text, "<text>", weights=weights, fill=fill))
+
+
+def save(
+    model: onnx.ModelProto | PathLike,
+    path: PathLike,
+    *,
+    passes: str = "",
+    weights: WeightsMode = "sidecar",
+    verify: bool | None = None,
+) -> Printed:
+    """Write a model as a text, by default with its weights in `path` + ".safetensors" beside it.
+
+    Both files are written aside and renamed when whole.  Returns what was printed, with the escapes it needed.
+    Raises ModelError, FileProblem, UsageError.
+    """
+    return write_text(
+        print_source(_rewritten(read_model(model), passes), weights=weights, verify=verify), path, weights
+    )
+
+
+def write_text(printed: Printed, path: PathLike, weights: WeightsMode) -> Printed:
+    """Write a text and, for weights "sidecar", the file that holds them."""
+    target, beside = Path(path), sidecar_path(path)
+    if weights == "sidecar" and printed.sidecar:
+        with replacing(beside, target) as (weights_file, text_file):
+            printed.sidecar.write(weights_file)
+            write_pieces(text_file, [printed.text.encode()])
+    else:
+        with replacing(target) as (text_file,):
+            write_pieces(text_file, [printed.text.encode()])
+    return printed
+
+
+def load(path: PathLike, *, weights: PathLike | None = None, fill: str | None = None) -> onnx.ModelProto:
+    """Return the model of a text file, with the weights beside it.  Raises what `decode` raises, and FileProblem."""
+    text = _decode_utf8(read_bytes(path), str(path))
+    return model_of(read_text(text, path, weights=weights, fill=fill))
+
+
+class _Serializer(onnx.serialization.ProtoSerializer):
+    """How onnx.load and onnx.save read and write our texts: weights inline, because onnx hands a format no path."""
+
+    supported_format = "onnxt"
+    file_extensions: Collection[str] = frozenset({EXTENSION})
+
+    def serialize_proto(self, proto: Any) -> bytes:
+        if not isinstance(proto, onnx.ModelProto):
+            raise UsageError(f"a text holds a model, not a {type(proto).__name__}")
+        return encode(proto).encode()
+
+    def deserialize_proto(self, serialized: bytes | str, proto: Any) -> Any:
+        if not isinstance(proto, onnx.ModelProto):
+            raise UsageError(f"a text holds a model, not a {type(proto).__name__}")
+        text = serialized if isinstance(serialized, str) else _decode_utf8(serialized, "<bytes>")
+        try:
+            proto.CopyFrom(decode(text))
+        except WeightsError as error:
+            raise WeightsError(
+                "the weights of this text lie in a file beside it, and onnx.load tells no path: use onnxtext.load(path)"
+            ) from error
+        return proto
+
+
+onnx.serialization.registry.register(_Serializer())
