@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from onnxtext_grammar.printer import Printed
 
 EXTENSION = ".onnxt"
+DETACH_BYTES = 16_000_000  # of a model in memory, from which on its large data is set aside and not copied about
 VERIFY_BYTES = 4_000_000  # of a model without its weights, up to which `encode` reads its own text back by default
 
 WeightsMode = Literal["sidecar", "inline", "elide"]
@@ -55,8 +56,8 @@ def read_model(model: onnx.ModelProto | PathLike) -> Source:
     its own stays there.  Raises FileProblem, ModelError, and the errors of a text.
     """
     if isinstance(model, onnx.ModelProto):
-        wire, blobs = detach(_serialize(model))
-        return Source(wire, blobs)
+        wire = _serialize(model)
+        return Source(wire) if len(wire) < DETACH_BYTES else Source(*detach(wire))
     if isinstance(model, bytes | bytearray | memoryview) or not isinstance(model, str | os.PathLike):
         raise UsageError(f"a model is an onnx.ModelProto or a path, not {type(model).__name__}")
     data = map_bytes(model)

@@ -238,7 +238,7 @@ class _Assembler:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.fail(f"graphs are nested deeper than {MAX_DEPTH}, which protobuf does not read", g.at)
-        outer, self.scope = self.scope, Scope(self.scope if self.depth > 1 else None)
+        outer, self.scope = self.scope, Scope(self.scope)
         rules = self.rules
         without = ("name", "node", "initializer", "sparse_initializer", "input", "output", "value_info")
         pairs, opaque = self.pairs(g.bag, GRAPH, without=without) if g.bag else ([], b"")
@@ -371,7 +371,7 @@ class _Assembler:
         """Return the nodes (as one run of fields with `tag`), value infos, initializers and sparse initializers."""
         outer = self.rules, self.defaults, self.tails
         self.rules, self.defaults = self.each(body.each)
-        if self.defaults:
+        if self.defaults or outer[1]:
             self.tails = {}
         nodes: list[bytes] = []
         infos: list[bytes] = []

@@ -11,6 +11,7 @@ import onnx
 
 from onnxtext.core.blobs import Blobs, attach
 from onnxtext.core.errors import MeaningProblem, OnnxTextError
+from onnxtext.core.pause import collector_paused
 from onnxtext.core.weights import Sidecar
 from onnxtext.core.wire import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE, TENSOR, VALUE_INFO, Schema, schema, split
 from onnxtext_grammar.assembler import Assembled, Filler, Miss, OpenWeights, assemble
@@ -26,15 +27,16 @@ def parse(
     Raises SyntaxProblem or MeaningProblem with a place in `source`, WeightsError where data is missing.
     """
     try:
-        return assemble(
-            parse_fast(text),
-            text,
-            source,
-            open_weights=open_weights,
-            filler=filler,
-            parse_bag=parse_bag,
-            parse_type=parse_type,
-        )
+        with collector_paused():
+            return assemble(
+                parse_fast(text),
+                text,
+                source,
+                open_weights=open_weights,
+                filler=filler,
+                parse_bag=parse_bag,
+                parse_type=parse_type,
+            )
     except (Miss, MeaningProblem):
         return parse_slowly(text, source, open_weights=open_weights, filler=filler)
 
@@ -57,7 +59,9 @@ def reads_back(printed: Printed, wire: bytes, blobs: Blobs, sidecar: Sidecar | N
     if found.wire == wire and not len(blobs) and not len(found.blobs):
         return True
     ours, theirs = attach(found.wire, found.blobs), attach(wire, blobs)
-    return len(ours) == len(theirs) and all(a == b for a, b in zip(ours, theirs, strict=True))
+    if len(ours) != len(theirs):  # one of them has set nothing aside
+        return b"".join(ours) == b"".join(theirs)
+    return all(a == b for a, b in zip(ours, theirs, strict=True))
 
 
 def print_checked(wire: bytes, blobs: Blobs | None = None, *, inline: bool = True, elided: bool = False) -> Printed:

@@ -16,8 +16,6 @@ from onnxtext_grammar.attributes import KINDS
 from onnxtext_grammar.lark_parser import grammar_text
 from onnxtext_grammar.literals import KEYWORDS, parse_name, parse_string
 
-_BATCH_LINES = 20_000
-
 
 @cache
 def _terminals() -> dict[str, str]:
@@ -30,7 +28,7 @@ def _token() -> re.Pattern[str]:
     t = _terminals()
     order = ("STRING", "VALUE", "NUMBER", "NAME", "FUNC", "PARAM", "FIELD", "TEXT")
     tokens = "|".join(re.sub(r"(?<!\\)\((?!\?)", "(?:", t[name]) for name in order)
-    return re.compile(rf"[ \t\r\n]*+(?://[^\n]*+[ \t\r\n]*+)*+({tokens}|->|[(){{}}\[\],:=<>*?_+]|\Z)")
+    return re.compile(rf"[ \t\r\n]*+(?://[^\n]*+[ \t\r\n]*+)*+(t-[0-9]++|{tokens}|->|[(){{}}\[\],:=<>*?_+]|\Z)")
 
 
 @cache
@@ -214,23 +212,21 @@ class _Reader:
         """Return the rows from here on that the line expression understands, whole statements only."""
         match = _line().match
         text, at = self.text, self.start
-        matches = []
-        while len(matches) < _BATCH_LINES:
-            found = match(text, at)
-            if found is None:
-                break
-            matches.append(found)
+        rows = []
+        head = head_at = 0
+        while (found := match(text, at)) is not None:
+            row = found.groups()
+            if row[2] is None:
+                head, head_at = len(rows), at
+            rows.append(row)
             at = found.end()
-        # A chain of which the next link is not understood is left whole to `statement`.
-        if matches and text.startswith("->", at):
-            while matches[-1][3] is not None:
-                matches.pop()
-            at = matches.pop().start()
-        if not matches:
-            return []
-        self.end = at
-        self.advance()
-        return [found.groups() for found in matches]
+        if rows and text.startswith("->", at):  # a chain of which a link is not understood is left whole to `statement`
+            del rows[head:]
+            at = head_at
+        if rows:
+            self.end = at
+            self.advance()
+        return rows
 
     def statement(self) -> s.Assignment | s.Call | s.Message | s.Info:
         token = self.token

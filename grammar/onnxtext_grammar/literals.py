@@ -22,7 +22,7 @@ import numpy as np
 KEYWORDS = frozenset(
     (
         *("onnxt", "weights", "model", "def", "graph", "each", "node", "init", "sparse", "info", "value_info"),
-        *("data", "base64", "stored", "none", "type", "tensor", "seq", "optional", "map"),
+        *("data", "base64", "stored", "none", "type", "tensor", "seq", "optional", "map", "_"),
     )
 )
 
@@ -105,7 +105,7 @@ def print_word(word: bytes) -> str:
 
 def print_key(word: bytes) -> str:
     """Return the key of an attribute: no keyword can stand there, so fewer need quotes."""
-    return word.decode() if _WORD(word) else print_string(word)
+    return word.decode() if _WORD(word) and word != b"_" else print_string(word)
 
 
 def print_param(name: bytes) -> str:

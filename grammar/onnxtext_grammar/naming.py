@@ -99,19 +99,18 @@ def naming(fields: dict[bytes, bytes] | None) -> Naming:
 
 
 def find_value_pattern(hidden: Iterable[tuple[int, bytes]]) -> Counted | None:
-    """Return the pattern that names most of the (node number, output) pairs, or None where none names two."""
+    """Return the pattern that names most of the (node number, output) pairs, or None where it is not worth writing."""
     seen: Counter[Counted] = Counter()
     for k, output in hidden:
         match = _NUMBERED(output)
         if match:
             seen[Counted(match[1], int(match[2]) - k)] += 1
     best = max(seen.items(), key=lambda item: item[1], default=None)
-    return best[0] if best and best[1] >= 2 else None
+    return best[0] if best and (best[1] >= 2 or best[0] == _DEFAULT.value) else None
 
 
-def find_name_pattern(nodes: Iterable[tuple[int, bytes | None, bytes]]) -> Counted | Starred | None:
+def find_name_pattern(nodes: list[tuple[int, bytes | None, bytes]]) -> Counted | Starred | None:
     """Return the pattern for (node number, node name, first output) that saves most writing, or None."""
-    nodes = list(nodes)
     seen: Counter[Counted | Starred] = Counter()
     for k, name, output in nodes:
         if name is None or not name:

@@ -15,11 +15,13 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import onnx
 
 from onnxtext.core.blobs import Blobs
 from onnxtext.core.errors import ModelError
+from onnxtext.core.pause import collector_paused
 from onnxtext.core.weights import Sidecar
 from onnxtext.core.wire import (
     ATTRIBUTE,
@@ -32,6 +34,7 @@ from onnxtext.core.wire import (
     VALUE_INFO,
     Field,
     Schema,
+    delimited,
     join,
     pack,
     read_varint,
@@ -56,6 +59,7 @@ from onnxtext_grammar.tensor_data import print_raw
 from onnxtext_grammar.types import DIMENSION, SHAPE, TENSOR_TYPE, print_type
 
 VERSION = 1  # of the language
+SAMPLED_NODES = 1024  # of a graph, from which the rules of its `each` are found
 INLINE_ELEMENTS = 16  # a tensor of up to so many elements stands in the text as numbers
 _MAX_DEPTH = 100  # of nested messages, as protobuf
 
@@ -67,28 +71,32 @@ _T_DIMS, _T_TYPE, _T_STRINGS, _T_NAME, _T_RAW = 1, 2, 6, 8, 9
 _TENSOR_KIND = b"\xa0\x01\x04"  # the field that says that an attribute holds a tensor
 _PLAIN_OPERATOR = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*").fullmatch
+_PLAIN_NAMES = re.compile(rb"(?:[A-Za-z0-9_./]++(?:-[A-Za-z0-9_./]++)*+(?::[0-9]++)?+(?:\n(?!\Z)|\Z))*+").fullmatch
 _MARK = re.compile("\0([0-9]+)\0")
+
+
+# A node: its inputs, outputs, name, and the bytes behind them (operator, attributes and all else).
+_Node = tuple[list[bytes], list[bytes], bytes | None, bytes]
 
 
 class _NotReusable(Exception):
     """The text of this node depends on where it stands: it holds a graph, or data in the weights file."""
 
 
-class _Scope(dict[bytes, str]):
+class _Scope:
     """The text of every name defined so far, seen from one graph; of any other name, with a question mark."""
 
-    __slots__ = ("outer",)
+    __slots__ = ("names", "outer")
 
     def __init__(self, outer: _Scope | None = None) -> None:
-        super().__init__()
+        self.names = {b"": "_"}
         self.outer = outer
-        self[b""] = "_"
 
-    def __missing__(self, name: bytes) -> str:
-        scope = self.outer
+    def use(self, name: bytes) -> str:
+        scope: _Scope | None = self
         while scope is not None:
-            if name in scope:
-                return scope[name]
+            if name in scope.names:
+                return scope.names[name]
             scope = scope.outer
         return print_value(name, "%?")
 
@@ -116,12 +124,13 @@ def print_model(
     or, where there is none, into the text as base64.  The messages in `escaped` are written as opaque bytes.
     Raises ModelError where messages are nested too deeply.
     """
-    printer = _Printer(blobs or Blobs(), sidecar, escaped)
-    body = printer.model(wire)
+    with collector_paused():
+        printer = _Printer(blobs or Blobs(), sidecar, escaped)
+        body = _intern(printer.model(wire), printer.strings)
     head = f"onnxt {VERSION}\n"
     if sidecar is not None and len(sidecar):
         head += f'weights {"elided " if elided else ""}"{sidecar.digest()}"\n'
-    return Printed(head + _intern(body, printer.strings), printer.escapes, sidecar)
+    return Printed(head + body, printer.escapes, sidecar)
 
 
 def _intern(text: str, strings: list[str]) -> str:
@@ -193,7 +202,7 @@ class _Printer:
             fields.pop(11, None)
         inputs, outputs = fields.pop(4, []), fields.pop(5, [])
         operands = ", ".join(self.define(n) for n in inputs)
-        nodes, infos = fields.pop(7, []), fields.pop(12, [])
+        nodes, infos = [_head(w, 0, len(w)) for w in fields.pop(7, [])], fields.pop(12, [])
         body = self.body(nodes, infos, [], [], outputs, 0)
         results = ", ".join(self.use(n) for n in outputs)
         entries = self.entries(fields, opaque, FUNCTION)
@@ -211,8 +220,9 @@ class _Printer:
         if wire in self.escaped:
             self.leave()
             return f"graph {self.opaque(wire, GRAPH)} () -> () {{\n{' ' * level}}}"
-        fields, opaque = split(wire, GRAPH)
-        outer, self.scope = self.scope, _Scope(self.scope if level else None)
+        nodes, rest = _read_nodes(wire)
+        fields, opaque = split(wire[rest:], GRAPH)
+        outer, self.scope = self.scope, _Scope(self.scope)
         name = " " + print_function(fields.pop(2)[0]) if 2 in fields else ""
         tensors = fields.pop(5, [])
         outer_types, self.known = (self.held, self.place, self.known), {}
@@ -222,7 +232,7 @@ class _Printer:
         for output in outputs:
             parts, _ = split(output, VALUE_INFO)
             produced.append(parts.get(1, [b""])[0])
-        body = self.body(fields.pop(1, []), fields.pop(13, []), tensors, fields.pop(15, []), produced, level)
+        body = self.body(nodes, fields.pop(13, []), tensors, fields.pop(15, []), produced, level)
         results = self.separate([self.output(o) for o in outputs], level)
         self.scope = outer
         self.held, self.place, self.known = outer_types
@@ -308,17 +318,17 @@ class _Printer:
         text = self.values.get(name)
         if text is None:
             text = self.values[name] = print_value(name)
-        self.scope[name] = text
+        self.scope.names[name] = text
         return text
 
     def use(self, name: bytes) -> str:
-        return self.scope[name]
+        return self.scope.use(name)
 
     # ---- the body of a graph or function
 
     def body(
         self,
-        nodes: list[bytes],
+        nodes: list[_Node],
         infos: list[bytes],
         tensors: list[bytes],
         sparse: list[bytes],
@@ -326,49 +336,49 @@ class _Printer:
         level: int,
     ) -> str:
         pad = " " * (level + 1)
-        heads = [_head(w) for w in nodes]
-        before, types = self.place_infos(infos, heads)
-        rules = self.find_naming(heads, nodes, types)
+        before, types = self.place_infos(infos, nodes)
+        rules, hides = self.find_naming(nodes, types)
         outer, self.tensor_name = self.tensor_name, rules.tensor
         lines: list[str] = []
         lines += [f"{pad}{self.initializer(t)}\n" for t in tensors]
         lines += [f"{pad}sparse {self.sparse(s)}\n" for s in sparse]
-        tails, defaults = self.find_tails(nodes, heads, rules, len(pad))
-        self.nodes(nodes, heads, tails, set(defaults), rules, outputs, before, types, pad, lines)
+        tails, defaults = self.find_tails(nodes, rules, len(pad))
+        hidden = self.find_hidden(nodes, tails, rules, outputs, before) if hides else set()
+        self.nodes(nodes, tails, set(defaults), rules, hidden, before, types, pad, lines)
         self.tensor_name = outer
         each = [f"{pad}{text}\n" for text in [*self.each(rules), *(f"each {op}{bag}" for op, bag in defaults.items())]]
         return "{\n" + "".join(each) + "".join(lines) + " " * level + "}"
 
-    def find_naming(self, heads: list, nodes: list[bytes], types: dict[bytes, bytes]) -> Naming:
-        """Return the rules that save most: what chains hide, what nodes are called, whether they have a domain."""
-        hideable = []
-        for k in range(len(heads) - 1):
-            made, fed = heads[k][1], heads[k + 1][0]
-            if len(made) == 1 and fed and made[0] == fed[0]:
-                hideable.append((k, made[0]))
-        value = find_value_pattern(hideable) if hideable else None
-        named = any(head[2] for head in heads)
-        name = find_name_pattern((k, h[2], h[1][0] if h[1] else b"") for k, h in enumerate(heads)) if named else None
-        empty = sum(1 for w in nodes if b":\0" in w and split(w, NODE)[0].get(7) == [b""])
+    def find_naming(self, nodes: list[_Node], types: dict[bytes, bytes]) -> tuple[Naming, bool]:
+        """Return the rules of a graph that save most writing, and whether chains may hide names by them."""
+        step = max(1, len(nodes) // SAMPLED_NODES)  # in a large graph a sample says what is usual
+        sample = range(0, len(nodes), step)
+        value = find_value_pattern(
+            (k, made[0])
+            for k in sample[: len(sample) - (len(nodes) - 1 in sample)]
+            if len(made := nodes[k][1]) == 1 and (fed := nodes[k + 1][0]) and made[0] == fed[0]
+        )
+        name = find_name_pattern([(k, nodes[k][2], nodes[k][1][0] if nodes[k][1] else b"") for k in sample])
+        empty = sum(1 for k in sample if b":\0" in nodes[k][3] and split(nodes[k][3], NODE)[0].get(7) == [b""])
         fields: dict[bytes, bytes] = {}
         if value is not None:
             fields[b"value"] = bytes(value)
         if name is not None:
             fields[b"name"] = bytes(name)
-        if empty * 2 > len(nodes):
+        if empty * 2 > len(sample):
             fields[b"domain"] = b""
-        tensor = self.find_tensor_name(nodes)
+        tensor = self.find_tensor_name([nodes[k][3] for k in sample])
         if tensor is not None:
             fields[b"tensor"] = tensor
-        if types and self.types_repeat(heads, types):
+        if types and self.types_repeat(nodes, types):
             fields[b"type"] = b"same"
-        return naming(fields or None)
+        return naming(fields or None), value is not None
 
-    def types_repeat(self, heads: list, types: dict[bytes, bytes]) -> bool:
+    def types_repeat(self, nodes: list[_Node], types: dict[bytes, bytes]) -> bool:
         """Tell whether more nodes hand the type of their first operand on than have an operand with a type and none."""
         known = self.held | self.known | types
         same = lost = 0
-        for ins, outs, _, _ in heads:
+        for ins, outs, _, _ in nodes:
             if len(outs) == 1 and ins and ins[0] in known:
                 kind = types.get(outs[0])
                 if kind is None:
@@ -377,12 +387,12 @@ class _Printer:
                     same += 1
         return same > 2 and same > lost
 
-    def find_tensor_name(self, nodes: list[bytes]) -> bytes | None:
+    def find_tensor_name(self, tails: list[bytes]) -> bytes | None:
         """Return the name that most tensors in attributes have, or None where most have none or it saves nothing."""
         seen: Counter[bytes | None] = Counter()
-        for node in nodes:
-            if _TENSOR_KIND in node:
-                for attribute in split(node, NODE)[0].get(5, ()):
+        for tail in tails:
+            if _TENSOR_KIND in tail:
+                for attribute in split(tail, NODE)[0].get(5, ()):
                     for tensor in split(attribute, ATTRIBUTE)[0].get(5, ()):
                         seen[split(tensor, TENSOR)[0].get(_T_NAME, [None])[0]] += 1
         best, count = max(seen.items(), key=lambda item: item[1], default=(None, 0))
@@ -405,14 +415,16 @@ class _Printer:
             yield f"each {{{', '.join(entries)}}}"
 
     def find_tails(
-        self, nodes: list[bytes], heads: list, rules: Naming, level: int
-    ) -> tuple[dict[bytes, tuple[str, str, str]], dict[str, str]]:
+        self, nodes: list[_Node], rules: Naming, level: int
+    ) -> tuple[dict[bytes, tuple[str, str, str] | None], dict[str, str]]:
         """Return operator, bag and bag in the text for the bytes behind a node's name, and the bags of `each`.
+
+        None for a node that has no short notation.
 
         Where many nodes of an operator have the same bag, an `each` line says so once and they say nothing.
         """
-        seen = Counter([w[head[3] :] for w, head in zip(nodes, heads, strict=True)])
-        tails: dict[bytes, tuple[str, str, str]] = {}
+        seen = Counter([node[3] for node in nodes])
+        tails: dict[bytes, tuple[str, str, str] | None] = {}
         by_operator: dict[str, list[tuple[int, str]]] = {}
         self.is_rehearsal, depth = True, self.depth
         for tail, count in seen.items():
@@ -421,8 +433,8 @@ class _Printer:
             except _NotReusable:
                 self.depth = depth
                 continue
-            if told is not None:
-                tails[tail] = (told[0], told[1], told[1])
+            tails[tail] = told and (told[0], told[1], told[1])
+            if told:
                 by_operator.setdefault(told[0], []).append((count, told[1]))
         self.is_rehearsal = False
         defaults: dict[str, str] = {}
@@ -432,12 +444,12 @@ class _Printer:
             if (count - 1) * len(bag) <= 3 * without + len(operator) + 8:
                 continue
             defaults[operator] = bag
-            for tail, (its_operator, whole, _) in tails.items():
-                if its_operator == operator:
-                    tails[tail] = (operator, whole, "" if whole == bag else whole or " {}")
+            for tail, found in tails.items():
+                if found and found[0] == operator:
+                    tails[tail] = (operator, found[1], "" if found[1] == bag else found[1] or " {}")
         return tails, defaults
 
-    def place_infos(self, infos: list[bytes], heads: list) -> tuple[dict[int, list[bytes]], dict[bytes, bytes]]:
+    def place_infos(self, infos: list[bytes], nodes: list[_Node]) -> tuple[dict[int, list[bytes]], dict[bytes, bytes]]:
         """Return the value infos that stand as statements before node k, and the types that stand at a definition.
 
         The order in the text is the order in the model, so types stand at definitions only where those come in order.
@@ -446,12 +458,12 @@ class _Printer:
             return {}, {}
         parsed = [split(w, VALUE_INFO) for w in infos]
         made: dict[bytes, int] = {}
-        for head in heads:
-            for name in head[1]:
+        for node in nodes:
+            for name in node[1]:
                 made.setdefault(name, len(made))
         node_of: dict[bytes, int] = {}
-        for k, head in enumerate(heads):
-            for name in head[1]:
+        for k, node in enumerate(nodes):
+            for name in node[1]:
                 node_of.setdefault(name, k)
         last, ordered = -1, True
         for fields, _ in parsed:
@@ -463,106 +475,148 @@ class _Printer:
         at_definition: dict[bytes, bytes] = {}
         if not ordered:
             return {0: infos}, {}
-        k = 0
-        if not heads:
+        if not nodes:
             return {0: infos}, {}
+        slot = floor = 0  # the next statement stands before this node; the last one stands before that
         for wire, (fields, opaque) in zip(infos, parsed, strict=True):
             name = fields.get(1, [b""])[0]
-            if name in node_of:
-                k = node_of[name]
-            plain = name and name in node_of and set(fields) == {1, 2} and not opaque and wire not in self.escaped
-            if plain:
+            k = node_of.get(name, -1) if name else -1
+            if k >= floor and set(fields) == {1, 2} and not opaque and wire not in self.escaped:
                 at_definition[name] = fields[2][0]
+                slot = k + 1
             else:
-                before.setdefault(k, []).append(wire)
+                floor = slot = max(slot, k)
+                before.setdefault(slot, []).append(wire)
         return before, at_definition
 
     def nodes(
         self,
-        nodes: list[bytes],
-        heads: list,
-        tails: dict[bytes, tuple[str, str, str]],
+        nodes: list[_Node],
+        tails: dict[bytes, tuple[str, str, str] | None],
         defaults: set[str],
         rules: Naming,
-        outputs: list[bytes],
+        hidden: set[int],
         before: dict[int, list[bytes]],
         types: dict[bytes, bytes],
         pad: str,
         lines: list[str],
     ) -> None:
-        """Append the lines of all nodes: this loop is what printing a large graph costs, so it does nothing twice."""
-        scope, values, known, same = self.scope, self.values, self.known, rules.same_types
-        hidden = self.find_hidden(heads, rules, outputs, before)
-        node_name, level = rules.node, len(pad)
+        """Append the lines of all nodes."""
+        known, same = self.known, rules.same_types
+        self.name_values(nodes)
+        if not (before or types or same or hidden or rules.node or self.escaped):
+            self.plain_nodes(nodes, tails, defaults, rules, pad, lines)
+            return
         chain: list[str] = []
-        for k, (ins, outs, name, at) in enumerate(heads):
+        for k, node in enumerate(nodes):
+            ins, outs, _, _ = node
             if k in before:
                 lines += [f"{pad}{text}\n" for text in self.infos(before[k])]
-            if at < 0 or (self.escaped and nodes[k] in self.escaped):
-                self.general_node(nodes[k], outs, types, pad, lines)
+            told = self.short_node(k, node, tails, defaults, rules, len(pad))
+            if told is None:
+                self.general_node(node, types, pad, lines)
                 continue
-            found = tails.get(nodes[k][at:])
-            if found is None:
-                told = self.tail(nodes[k][at:], rules, level)
-                if told is None:
-                    self.general_node(nodes[k], outs, types, pad, lines)
-                    continue
-                operator, whole = told
-                bag = whole or (" {}" if operator in defaults else "")
-            else:
-                operator, whole, bag = found
-            if name is not None or node_name is not None:
-                given = node_name.name(k, outs[0] if outs else b"") if node_name else None
-                if name != given:
-                    entry = f".name={'none' if name is None else self.string(name)}"
-                    bag = f" {{{entry}, {whole[2:]}" if whole else f" {{{entry}}}"
-            # ---- operands
+            operator, bag = told
             first = known.get(ins[0]) if same and ins else None
-            if chain:
-                ins = ins[1:]
-            if len(ins) == 1:
-                operands = f"({scope[ins[0]]})"
-            elif ins:
-                operands = "(" + ", ".join([scope[n] for n in ins]) + ")"
-            else:
-                operands = ""
+            operands = self.operands(ins[1:] if chain else ins)
             if k in hidden:
                 self.define(outs[0])
-                kind = self.result_type(outs[0], types, first) if types or same else ""
-                chain.append(f"{operator}{operands}{bag}{kind}")
+                chain.append(f"{operator}{operands}{bag}{self.result_type(outs[0], types, first)}")
                 continue
-            # ---- results
-            if len(outs) == 1 and outs[0]:
-                out = outs[0]
-                text = values.get(out)
-                if text is None:
-                    text = values[out] = print_value(out)
-                scope[out] = text
-                if types or same:
-                    text += self.result_type(out, types, first)
-                left = f"{pad}{text} = "
-            elif outs:
-                results = [self.define(out) + self.result_type(out, types, None) for out in outs]
-                left = f"{pad}{', '.join(results)} = "
-            else:
-                left = pad
-            if chain:
-                chain.append(f"{operator}{operands}{bag}")
-                lines.append(left + f"\n{pad}-> ".join(chain) + "\n")
-                chain = []
-            else:
-                lines.append(f"{left}{operator}{operands}{bag}\n")
-        if len(heads) in before:
-            lines += [f"{pad}{text}\n" for text in self.infos(before[len(heads)])]
+            only = first if len(outs) == 1 else None
+            left = ", ".join([self.define(out) + self.result_type(out, types, only) for out in outs])
+            chain.append(f"{operator}{operands}{bag}")
+            lines.append(f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(chain) + "\n")
+            chain = []
+        if len(nodes) in before:
+            lines += [f"{pad}{text}\n" for text in self.infos(before[len(nodes)])]
 
-    def general_node(
-        self, wire: bytes, outs: list[bytes], types: dict[bytes, bytes], pad: str, lines: list[str]
+    def plain_nodes(
+        self,
+        nodes: list[_Node],
+        tails: dict[bytes, tuple[str, str, str] | None],
+        defaults: set[str],
+        rules: Naming,
+        pad: str,
+        lines: list[str],
     ) -> None:
+        """Append the lines of nodes without chains and types: what printing a very large graph costs, so all inline."""
+        names, use, values = self.scope.names, self.scope.use, self.values
+        for k, node in enumerate(nodes):
+            ins, outs, name, tail = node
+            found = tails.get(tail)
+            if found is None or name is not None or len(outs) != 1:
+                told = self.short_node(k, node, tails, defaults, rules, len(pad))
+                if told is None:
+                    self.general_node(node, {}, pad, lines)
+                    continue
+                operator, bag = told
+                operands = self.operands(ins)
+                left = ", ".join([self.define(out) for out in outs])
+                lines.append(f"{pad}{left}{' = ' if outs else ''}{operator}{operands}{bag}\n")
+                continue
+            out = outs[0]
+            text = values[out]
+            if len(ins) == 1:
+                lines.append(f"{pad}{text} = {found[0]}({names.get(ins[0]) or use(ins[0])}){found[2]}\n")
+            elif ins:
+                operands = ", ".join([names.get(n) or use(n) for n in ins])
+                lines.append(f"{pad}{text} = {found[0]}({operands}){found[2]}\n")
+            else:
+                lines.append(f"{pad}{text} = {found[0]}{found[2]}\n")
+            names[out] = text
+
+    def name_values(self, nodes: list[_Node]) -> None:
+        """Note how the results of all nodes print: of all at once where none needs quotes, which is far quicker."""
+        names = [out for node in nodes for out in node[1]]
+        joined = b"\n".join(names)
+        if joined.count(b"\n") == len(names) - 1 and _PLAIN_NAMES(joined):
+            texts = ("%" + joined.decode().replace("\n", "\n%")).split("\n")
+            self.values.update(zip(names, texts, strict=True))
+        else:
+            self.values.update((name, print_value(name)) for name in names)
+        self.values[b""] = "_"
+
+    def short_node(
+        self,
+        k: int,
+        node: _Node,
+        tails: dict[bytes, tuple[str, str, str] | None],
+        defaults: set[str],
+        rules: Naming,
+        level: int,
+    ) -> tuple[str, str] | None:
+        """Return the operator of node `k` and its bag in the text, or None where it has no short notation."""
+        _, outs, name, tail = node
+        if self.escaped and _node_bytes(node) in self.escaped:
+            return None
+        if tail in tails:
+            found = tails[tail]
+            if found is None:
+                return None
+            operator, whole, bag = found
+        else:
+            told = self.tail(tail, rules, level)
+            if told is None:
+                return None
+            operator, whole = told
+            bag = whole or (" {}" if operator in defaults else "")
+        if name is not None or rules.node is not None:
+            given = rules.node.name(k, outs[0] if outs else b"") if rules.node else None
+            if name != given:
+                entry = f".name={'none' if name is None else self.string(name)}"
+                bag = f" {{{entry}, {whole[2:]}" if whole else f" {{{entry}}}"
+        return operator, bag
+
+    def operands(self, names: list[bytes]) -> str:
+        return f"({', '.join(map(self.scope.use, names))})" if names else ""
+
+    def general_node(self, node: _Node, types: dict[bytes, bytes], pad: str, lines: list[str]) -> None:
         """Append a node in the general notation; the types of its results stand in front: it has no room for them."""
-        infos = [join([(1, out), (2, types.pop(out))], VALUE_INFO) for out in outs if out in types]
+        infos = [join([(1, out), (2, types.pop(out))], VALUE_INFO) for out in node[1] if out in types]
         lines += [f"{pad}{text}\n" for text in self.infos(infos)]
-        lines.append(f"{pad}node {self.general(NODE, wire)}\n")
-        for out in outs:
+        lines.append(f"{pad}node {self.general(NODE, _node_bytes(node))}\n")
+        for out in node[1]:
             self.define(out)
 
     def result_type(self, name: bytes, types: dict[bytes, bytes], first: bytes | None) -> str:
@@ -574,22 +628,37 @@ class _Printer:
             return ""
         return f": {self.type(kind)}" if kind is not None else ": ?"
 
-    def find_hidden(self, heads: list, rules: Naming, outputs: list[bytes], before: dict[int, list[bytes]]) -> set[int]:
+    def find_hidden(
+        self,
+        nodes: list[_Node],
+        tails: dict[bytes, tuple[str, str, str] | None],
+        rules: Naming,
+        outputs: list[bytes],
+        before: dict[int, list[bytes]],
+    ) -> set[int]:
         """Return the nodes whose only output goes unnamed, because a chain hands it to the next node and no other."""
-        name_of = rules.value.name
+        name_of, prefix = rules.value.name, rules.value.prefix
         candidates = []
-        for k in range(len(heads) - 1):
-            made, fed = heads[k][1], heads[k + 1][0]
-            if len(made) == 1 and fed and made[0] == fed[0] and made[0] == name_of(k):
+        for k, (node, following) in enumerate(pairwise(nodes)):
+            made, fed = node[1], following[0]
+            if len(made) == 1 and fed and made[0] == fed[0] and made[0].startswith(prefix) and made[0] == name_of(k):
                 candidates.append(k)
         if not candidates:
             return set()
-        uses = Counter(n for head in heads for n in head[0])
+        uses = Counter([n for node in nodes for n in node[0]])
         uses.update(outputs)
+
+        def is_short(node: _Node) -> bool:
+            """Tell whether a node has a short notation."""
+            if node[3] in tails:
+                return tails[node[3]] is not None and not (self.escaped and _node_bytes(node) in self.escaped)
+            fields, opaque = split(node[3], NODE)
+            return 4 in fields and not opaque
+
         return {
             k
             for k in candidates
-            if uses[heads[k][1][0]] == 1 and heads[k + 1][3] >= 0 and heads[k][3] >= 0 and k + 1 not in before
+            if uses[nodes[k][1][0]] == 1 and k + 1 not in before and is_short(nodes[k]) and is_short(nodes[k + 1])
         }
 
     def tail(self, wire: bytes, rules: Naming, level: int) -> tuple[str, str] | None:
@@ -880,9 +949,36 @@ class _Printer:
         self.depth -= 1
 
 
-def _head(wire: bytes) -> tuple[list[bytes], list[bytes], bytes | None, int]:
-    """Return a node's inputs, outputs and name, and where the rest of its bytes begins."""
+def _read_nodes(wire: bytes) -> tuple[list[_Node], int]:
+    """Return the nodes of a graph, which stand in front in its bytes, and where they end."""
     at, end = 0, len(wire)
+    nodes: list[_Node] = []
+    while at < end and wire[at] == 0x0A:
+        size = wire[at + 1]
+        at += 2
+        if size > 127:
+            size, at = read_varint(wire, at - 1)
+        stop = at + size
+        # One operand and one result with short names, then the operator: by far the most nodes of large graphs.
+        if (
+            size > 6
+            and wire[at] == 0x0A
+            and (n := wire[at + 1]) < 128
+            and (middle := at + 2 + n) < stop
+            and wire[middle] == 0x12
+            and (n := wire[middle + 1]) < 128
+            and (last := middle + 2 + n) < stop
+            and wire[last] == 0x22
+        ):
+            nodes.append(([wire[at + 2 : middle]], [wire[middle + 2 : last]], None, wire[last:stop]))
+        else:
+            nodes.append(_head(wire, at, stop))
+        at = stop
+    return nodes, at
+
+
+def _head(wire: bytes, at: int, end: int) -> _Node:
+    """Return the inputs, outputs and name of the node between two offsets, and the rest of its bytes."""
     ins: list[bytes] = []
     outs: list[bytes] = []
     while at < end and wire[at] == 0x0A:
@@ -906,8 +1002,15 @@ def _head(wire: bytes) -> tuple[list[bytes], list[bytes], bytes | None, int]:
         at += 2
         if size > 127:
             size, at = read_varint(wire, at - 1)
-        return ins, outs, wire[at : at + size], at + size
-    return ins, outs, None, at
+        return ins, outs, wire[at : at + size], wire[at + size : end]
+    return ins, outs, None, wire[at:end]
+
+
+def _node_bytes(node: _Node) -> bytes:
+    """Return the bytes that `_head` took apart."""
+    ins, outs, name, tail = node
+    head = [delimited(b"\x0a", n) for n in ins] + [delimited(b"\x12", n) for n in outs]
+    return b"".join([*head, b"" if name is None else delimited(b"\x1a", name), tail])
 
 
 def _tensor_type(number: int, dims: list[int]) -> bytes:

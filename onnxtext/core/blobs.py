@@ -47,7 +47,7 @@ class Blobs:
 
     def find(self, raw: bytes) -> bytes | memoryview:
         """Return the data behind a placeholder, or `raw` itself where it is none."""
-        if len(raw) == _PLACEHOLDER_BYTES and raw.startswith(_MAGIC):
+        if self._held and len(raw) == _PLACEHOLDER_BYTES and raw.startswith(_MAGIC):
             return self._held[int.from_bytes(raw[-8:], "little")]
         return raw
 
