@@ -1,4 +1,6 @@
-"""The rewrites: each takes an ONNX model to an ONNX model, and says what it keeps.
+"""The passes: rewrites of a model, each keeping its promise, and the manager that runs them.
 
-There is no pass here yet.
+>>> from onnxtext_passes.pipeline import parse_pipeline
+>>> str(parse_pipeline("prune, fixpoint{max=4}(prune,merge)"))
+'prune,fixpoint{max=4}(prune,merge)'
 """

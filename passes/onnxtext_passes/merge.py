@@ -1,0 +1,159 @@
+"""merge: every maximal run of nodes, each feeding only the next, becomes one chain in the text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import onnx
+
+from onnxtext_grammar.naming import Counted, Starred, find_name_pattern
+from onnxtext_passes.base import Context, Pass
+from onnxtext_passes.scopes import Holder, captured, count_uses, holders, output_names, replace_all
+
+
+@dataclass(frozen=True)
+class Merge(Pass):
+    """Give the values inside runs of nodes the names that chains hide, and let the nodes of a run stand together.
+
+    A run is a sequence of nodes of which each has one result that only the next one uses, as its first operand.  The
+    graph computes what it computed; only the order of nodes and names change, those of hidden values and those of nodes
+    that are made of the node's number or of its result's name.
+
+    Example: in `h = Relu(x) y = Neg(h)` the value h is renamed `_0`, and the text reads `%y = Relu(%x) -> Neg`.
+    """
+
+    name = "merge"
+    keeps = "exact"
+
+    def run(self, model: onnx.ModelProto, context: Context) -> int:
+        taken = _all_names(model)
+        total = 0
+        for number, holder in enumerate(list(holders(model))):
+            total += _merge(holder, taken, number)
+        return total
+
+
+def _merge(holder: Holder, taken: Counter[str], number: int) -> int:
+    """Merge the runs of one graph or function, and return how many names and places changed."""
+    nodes = list(holder.node)
+    links = _links(holder, nodes)
+    order = _order(nodes, links)
+    hidden = {nodes[i].output[0]: k for k, i in enumerate(order) if i in links}
+    if not hidden:
+        return 0
+    prefix = _free_prefix(taken, hidden, number)
+    renamed = {name: f"{prefix}{k}" for name, k in hidden.items() if name != f"{prefix}{k}"}
+    moved = sum(i != k for k, i in enumerate(order))
+    if not renamed and not moved:
+        return _sort_infos(holder, nodes)
+    pattern = _name_pattern(nodes)
+    if pattern is not None:  # names of nodes that say their number or their result go on doing so
+        for k, i in enumerate(order):
+            old = nodes[i].output[0] if nodes[i].output else ""
+            if nodes[i].name and nodes[i].name.encode() == pattern.name(i, old.encode()):
+                named = pattern.name(k, renamed.get(old, old).encode())
+                nodes[i].name = named.decode() if named else nodes[i].name
+    if moved:
+        replace_all(holder.node, [nodes[i] for i in order])
+    for node in holder.node:
+        if node.input and node.input[0] in renamed:
+            node.input[0] = renamed[node.input[0]]
+        if node.output and node.output[0] in renamed:
+            node.output[0] = renamed[node.output[0]]
+    for info in holder.value_info:
+        if info.name in renamed:
+            info.name = renamed[info.name]
+    for name in renamed:
+        del taken[name]
+    taken.update(renamed.values())
+    _sort_infos(holder, list(holder.node))
+    return len(renamed) + moved
+
+
+def _links(holder: Holder, nodes: list[onnx.NodeProto]) -> dict[int, int]:
+    """Return, for each node whose result only one other node uses, as its first operand, the number of that node."""
+    uses = count_uses(holder)
+    made = Counter(name for node in nodes for name in node.output)
+    fixed = captured(holder) | set(output_names(holder))
+    if isinstance(holder, onnx.GraphProto):
+        fixed.update(a.tensor_name for a in holder.quantization_annotation)
+        fixed.update(p.value for a in holder.quantization_annotation for p in a.quant_parameter_tensor_names)
+        fixed.update(i.name for i in holder.initializer)
+        fixed.update(i.name for i in holder.input)
+    else:
+        fixed.update(holder.input)
+    users: dict[str, int] = {}
+    for i, node in enumerate(nodes):
+        if node.input and node.input[0]:
+            users.setdefault(node.input[0], i)
+    links = {}
+    for i, node in enumerate(nodes):
+        if len(node.output) != 1 or node.device_configurations:
+            continue
+        name = node.output[0]
+        user = users.get(name, -1)
+        if user > i and uses[name] == 1 and made[name] == 1 and name not in fixed:
+            links[i] = user
+    return links
+
+
+def _order(nodes: list[onnx.NodeProto], links: dict[int, int]) -> list[int]:
+    """Return the order in which the nodes of a run stand together, where the last of the run stood."""
+    heads = dict.fromkeys(range(len(nodes)), -1)  # node -> the node that feeds it in its run
+    for i, user in links.items():
+        heads[user] = i
+    order: list[int] = []
+    for i in range(len(nodes)):
+        if i in links:
+            continue
+        run = [i]
+        while heads[run[-1]] >= 0:
+            run.append(heads[run[-1]])
+        order += reversed(run)
+    return order
+
+
+def _name_pattern(nodes: list[onnx.NodeProto]) -> Counted | Starred | None:
+    """Return the pattern that the names of the nodes follow, as the printer finds it."""
+    return find_name_pattern(
+        [
+            (k, node.name.encode() if node.HasField("name") else None, node.output[0].encode() if node.output else b"")
+            for k, node in enumerate(nodes)
+        ]
+    )
+
+
+def _free_prefix(taken: Counter[str], hidden: dict[str, int], number: int) -> str:
+    """Return a prefix under which no other value of the model is named; `_` where that is free."""
+    others = set(taken) - set(hidden)
+    prefix, attempt = ("_", 0) if number == 0 else (f"_{number}_", 0)
+    while any(f"{prefix}{k}" in others for k in hidden.values()):
+        attempt += 1
+        prefix = f"_{number}_{attempt}_"
+    return prefix
+
+
+def _sort_infos(holder: Holder, nodes: list[onnx.NodeProto]) -> int:
+    """Let the types of results stand in the order of their nodes, so that each is written at its definition."""
+    place = {name: k for k, name in enumerate(name for node in nodes for name in node.output)}
+    infos = list(holder.value_info)
+    order = sorted(range(len(infos)), key=lambda i: place.get(infos[i].name, -1))
+    if order == list(range(len(infos))):
+        return 0
+    replace_all(holder.value_info, [infos[i] for i in order])
+    return 1
+
+
+def _all_names(model: onnx.ModelProto) -> Counter[str]:
+    """Return the names of all values of a model, with how many graphs know them."""
+    names: Counter[str] = Counter()
+    for holder in holders(model):
+        own = set(count_uses(holder)) | {name for node in holder.node for name in node.output}
+        if isinstance(holder, onnx.GraphProto):
+            own.update(v.name for v in [*holder.input, *holder.output, *holder.value_info])
+            own.update(t.name for t in holder.initializer)
+        else:
+            own.update([*holder.input, *holder.output])
+        names.update(own)
+    return names
