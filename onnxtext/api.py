@@ -19,7 +19,7 @@ import onnx.serialization
 
 from onnxtext.core.blobs import Blobs, attach, detach
 from onnxtext.core.errors import ModelError, UsageError, WeightsError, nearest
-from onnxtext.core.files import map_bytes, read_bytes, replacing, write_pieces
+from onnxtext.core.files import is_replaceable, map_bytes, read_bytes, replacing, write_output, write_pieces
 from onnxtext.core.weights import SUFFIX, Sidecar, Weights, filler, sidecar_path
 from onnxtext.core.wire import canonical
 
@@ -217,12 +217,13 @@ def write_text(printed: Printed, path: PathLike, weights: WeightsMode) -> Printe
     """Write a text and, for weights "sidecar", the file that holds them."""
     target, beside = Path(path), sidecar_path(path)
     if weights == "sidecar" and printed.sidecar:
+        if not is_replaceable(path):
+            raise UsageError(f"{path}: no weights file can stand beside a device or pipe: write the weights inline")
         with replacing(beside, target) as (weights_file, text_file):
             printed.sidecar.write(weights_file)
             write_pieces(text_file, [printed.text.encode()])
     else:
-        with replacing(target) as (text_file,):
-            write_pieces(text_file, [printed.text.encode()])
+        write_output(path, [printed.text.encode()])
     return printed
 
 

@@ -5,14 +5,34 @@ Exit status: 0 done, 1 a finding, 2 an error of usage, input or text.
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from onnxtext.core.errors import OnnxTextError, UsageError
 
+
+class _Group(TyperGroup):
+    """The commands; what a user can cause becomes a message and a status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OnnxTextError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(2) from error
+        except BrokenPipeError as error:  # who reads our output has seen enough
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            print("error: interrupted; nothing was changed", file=sys.stderr)
+            raise typer.Exit(130) from error
+
+
 app = typer.Typer(
+    cls=_Group,
     name="onnxtext",
     no_args_is_help=True,
     add_completion=False,
@@ -58,17 +78,15 @@ def encode(
 ) -> None:
     """Write a model as text."""
     from onnxtext import api
+    from onnxtext.core.files import is_replaceable
 
-    mode = weights or ("inline" if output == "-" else "sidecar")
+    mode = weights or ("sidecar" if output != "-" and is_replaceable(output) else "inline")
     if mode == "sidecar" and output == "-":
         raise UsageError("a weights file needs a name: use -o FILE, or --weights inline or elide")
     source = api._rewritten(api.read_model(model), passes)
-    held = source.blobs.total_bytes
-    if output == "-" and mode == "inline" and not weights and held > TERMINAL_BYTES and sys.stdout.isatty():
-        raise UsageError(
-            f"the weights are {held / 1e6:.0f} MB, too much for a terminal: use -o FILE (weights beside it), "
-            "--weights elide (without them), --weights inline (with them, as base64), or a pipe"
-        )
+    to_terminal = output == "-" and not weights and sys.stdout is not None and sys.stdout.isatty()
+    if to_terminal:
+        _refuse_terminal(source.blobs.total_bytes)
     printed = api.print_source(source, weights=mode, verify=verify)  # type: ignore[arg-type]  # print_source checks it
     if source.differs:
         _note(
@@ -78,11 +96,9 @@ def encode(
     if printed.escapes:
         kinds = ", ".join(sorted(set(printed.escapes)))
         _note(f"{model}: {len(printed.escapes)} opaque escapes in the text, for what onnx does not name ({kinds})")
-    if output == "-":
-        sys.stdout.buffer.write(printed.text.encode())
-        sys.stdout.buffer.flush()
-    else:
-        api.write_text(printed, output, mode)  # type: ignore[arg-type]  # print_source checked it
+    if to_terminal:  # again: what stands in typed fields, such as float_data, is not set aside
+        _refuse_terminal(sum(len(data) for data in re.findall(r'base64\("([^"]*)"', printed.text)) * 3 // 4)
+    api.write_text(printed, output, mode)  # type: ignore[arg-type]  # print_source checked it
 
 
 @app.command()
@@ -102,7 +118,7 @@ def decode(
     from onnxtext.core.files import read_bytes, write_output
     from onnxtext.core.wire import canonical
 
-    if output == "-" and sys.stdout.isatty():
+    if output == "-" and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError("a model is binary: use -o FILE, or a pipe")
     source = "<stdin>" if text == "-" else text
     assembled = api.read_text(api._decode_utf8(read_bytes(text), source), source, weights=weights, fill=fill)
@@ -112,9 +128,18 @@ def decode(
 @app.command()
 def grammar() -> None:
     """Write the grammar of the language, in lark's notation."""
+    from onnxtext.core.files import write_output
     from onnxtext_grammar.lark_parser import grammar_text
 
-    sys.stdout.write(grammar_text())
+    write_output("-", [grammar_text().encode()])
+
+
+def _refuse_terminal(held_bytes: int) -> None:
+    if held_bytes > TERMINAL_BYTES:
+        raise UsageError(
+            f"the weights are {held_bytes / 1e6:.0f} MB, too much for a terminal: use -o FILE (weights beside it), "
+            "--weights elide (without them), --weights inline (with them, as base64), or a pipe"
+        )
 
 
 def _note(message: str) -> None:
@@ -122,18 +147,8 @@ def _note(message: str) -> None:
 
 
 def main() -> None:
-    """Run the command line, and turn what a user can cause into a message and a status."""
-    try:
-        app()
-    except OnnxTextError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing was changed", file=sys.stderr)
-        sys.exit(130)
+    """Run the command line."""
+    app()
 
 
 if __name__ == "__main__":

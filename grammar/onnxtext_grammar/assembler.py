@@ -548,7 +548,10 @@ class _Assembler:
                 pairs.append((8, overload))
         name: bytes | int | None = _DEFAULT_NAME
         opaque = b""
-        bag = self.defaults.get((link.operator, link.form)) if link.bag is None else link.bag
+        bag = link.bag
+        default = self.defaults.get((link.operator, link.form))
+        if default is not None and (bag is None or (bag.entries and not any(map(_gives_attribute, bag.entries)))):
+            bag = s.Bag([*default.entries, *(bag.entries if bag else ())], link.at)
         if bag is not None:
             fields: list[s.Entry] = []
             for entry in bag.entries:
@@ -996,6 +999,11 @@ _VALUE_KINDS = (
     (s.TypeValue, _AT.TYPE_PROTO),
     (s.TensorValue, _AT.TENSOR),
 )
+
+
+def _gives_attribute(entry: s.Entry) -> bool:
+    """Tell whether an entry in the bag of a node gives an attribute, and not a field of the node."""
+    return not entry.is_field or entry.key == b"attribute"
 
 
 def _is_whole(text: str) -> bool:

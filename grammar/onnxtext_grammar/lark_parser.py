@@ -76,7 +76,7 @@ def _explain(error: UnexpectedInput, text: str, source: str) -> SyntaxProblem:
         names, at, found, end = set(error.expected), len(text), "", True
     if not end and found == '"':
         return SyntaxProblem('this string has no end: a closing " is missing on its line', source, text, at)
-    wanted = sorted({_SHOWN.get(n) or f'"{literals.get(n, n)}"' for n in names if n != "$END"})
+    wanted = sorted({_SHOWN.get(n) or f'"{literals.get(n, n)}"' for n in names if n not in ("$END", "_TYPED")})
     if "$END" in names:
         wanted.append("the end of the text")
     what = "the text ends here" if end else f"unexpected {found[:40]!r}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _COUNTED = re.compile(rb"([^#*]*)#(0|-?[1-9][0-9]{0,17})?", re.DOTALL).fullmatch
@@ -69,6 +69,10 @@ class Naming:
     domain: bytes | None
     tensor: bytes | None  # the name of a tensor in an attribute
     same_types: bool  # a node's only result has the type of its first operand, where the text has one for that
+
+    def node_name(self, k: int, outputs: Sequence[bytes]) -> bytes | None:
+        """Return the name of node `k` where the text gives none."""
+        return self.node.name(k, outputs[0] if outputs else b"") if self.node else None
 
 
 _DEFAULT = Naming(Counted(b"_", 0), None, None, None, False)

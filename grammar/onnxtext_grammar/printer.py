@@ -73,10 +73,15 @@ _PLAIN_OPERATOR = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*").fullmatch
 _PLAIN_NAMES = re.compile(rb"(?:[A-Za-z0-9_./]++(?:-[A-Za-z0-9_./]++)*+(?::[0-9]++)?+(?:\n(?!\Z)|\Z))*+").fullmatch
 _MARK = re.compile("\0([0-9]+)\0")
+_ESCAPE_MARK = re.compile("\1([^\1]*)\1")
 
 
 # A node: its inputs, outputs, name, and the bytes behind them (operator, attributes and all else).
 _Node = tuple[list[bytes], list[bytes], bytes | None, bytes]
+
+
+# What the last of these say: operator, attributes, other fields, and the bag that stands in the text.
+_Tail = tuple[str, str, str, str]
 
 
 class _NotReusable(Exception):
@@ -130,7 +135,8 @@ def print_model(
     head = f"onnxt {VERSION}\n"
     if sidecar is not None and len(sidecar):
         head += f'weights {"elided " if elided else ""}"{sidecar.digest()}"\n'
-    return Printed(head + body, printer.escapes, sidecar)
+    escapes = _ESCAPE_MARK.findall(body)
+    return Printed(head + (_ESCAPE_MARK.sub("", body) if escapes else body), escapes, sidecar)
 
 
 def _intern(text: str, strings: list[str]) -> str:
@@ -149,7 +155,6 @@ class _Printer:
 
     def __init__(self, blobs: Blobs, sidecar: Sidecar | None, escaped: frozenset[bytes]) -> None:
         self.blobs, self.sidecar, self.escaped = blobs, sidecar, escaped
-        self.escapes: list[str] = []
         self.strings: list[str] = []  # the long strings, marked in the text by their place here
         self._marks: dict[str, str] = {}
         self.scope = _Scope()
@@ -193,19 +198,16 @@ class _Printer:
         self.held, self.place, self.known = {}, {}, {}
         name = print_function(fields.pop(1)[0])
         formals = [print_key(a) for a in fields.pop(6, ())]
-        for attribute in fields.get(11, ()):
-            text = self.attribute(attribute)
-            if text is None or ("=" not in text and ":" not in text):
-                break
-            formals.append(text)
-        else:
+        defaults = [self.attribute(attribute) for attribute in fields.get(11, ())]
+        if None not in defaults:  # otherwise they stand in the bag, all of them: there is one order
+            formals += filter(None, defaults)
             fields.pop(11, None)
         inputs, outputs = fields.pop(4, []), fields.pop(5, [])
-        operands = ", ".join(self.define(n) for n in inputs)
         nodes, infos = [_head(w, 0, len(w)) for w in fields.pop(7, [])], fields.pop(12, [])
+        entries = self.entries(fields, opaque, FUNCTION)  # before any name is defined, as they stand in the text
+        operands = ", ".join(self.define(n) for n in inputs)
         body = self.body(nodes, infos, [], [], outputs, 0)
         results = ", ".join(self.use(n) for n in outputs)
-        entries = self.entries(fields, opaque, FUNCTION)
         bag = f" {{{', '.join(entries)}}}" if entries else ""
         self.scope = outer
         formal = f"<{', '.join(formals)}>" if formals else ""
@@ -253,11 +255,13 @@ class _Printer:
     def hold(self, tensors: list[bytes]) -> None:
         """Note the initializers of a graph: what its inputs and value infos need not repeat."""
         self.held, self.place = {}, {}
+        at = 0
         for tensor in tensors:
             fields, opaque = split(tensor, TENSOR)
             if fields.get(_T_NAME, [b""])[0] and _T_TYPE in fields and not opaque and tensor not in self.escaped:
                 name = fields[_T_NAME][0]
-                self.place.setdefault(name, len(self.place) if name not in self.held else -1)
+                self.place.setdefault(name, at)
+                at += 1
                 self.held.setdefault(name, _tensor_type(fields[_T_TYPE][0], fields.get(_T_DIMS, [])))
 
     def inputs(self, wires: list[bytes], *, are_inputs: bool = True) -> list[str]:
@@ -344,9 +348,12 @@ class _Printer:
         lines += [f"{pad}sparse {self.sparse(s)}\n" for s in sparse]
         tails, defaults = self.find_tails(nodes, rules, len(pad))
         hidden = self.find_hidden(nodes, tails, rules, outputs, before) if hides else set()
-        self.nodes(nodes, tails, set(defaults), rules, hidden, before, types, pad, lines)
+        self.nodes(nodes, tails, defaults, rules, hidden, before, types, pad, lines)
         self.tensor_name = outer
-        each = [f"{pad}{text}\n" for text in [*self.each(rules), *(f"each {op}{bag}" for op, bag in defaults.items())]]
+        each = [
+            f"{pad}{text}\n"
+            for text in [*self.each(rules), *(f"each {op} {{{attributes}}}" for op, attributes in defaults.items())]
+        ]
         return "{\n" + "".join(each) + "".join(lines) + " " * level + "}"
 
     def find_naming(self, nodes: list[_Node], types: dict[bytes, bytes]) -> tuple[Naming, bool]:
@@ -416,15 +423,13 @@ class _Printer:
 
     def find_tails(
         self, nodes: list[_Node], rules: Naming, level: int
-    ) -> tuple[dict[bytes, tuple[str, str, str] | None], dict[str, str]]:
-        """Return operator, bag and bag in the text for the bytes behind a node's name, and the bags of `each`.
+    ) -> tuple[dict[bytes, _Tail | None], dict[str, str]]:
+        """Return what the bytes behind a node's name say (None: they have no short notation), and what `each` says.
 
-        None for a node that has no short notation.
-
-        Where many nodes of an operator have the same bag, an `each` line says so once and they say nothing.
+        Where many nodes of an operator have the same attributes, an `each` line gives them once, and the nodes none.
         """
         seen = Counter([node[3] for node in nodes])
-        tails: dict[bytes, tuple[str, str, str] | None] = {}
+        tails: dict[bytes, _Tail | None] = {}
         by_operator: dict[str, list[tuple[int, str]]] = {}
         self.is_rehearsal, depth = True, self.depth
         for tail, count in seen.items():
@@ -433,20 +438,28 @@ class _Printer:
             except _NotReusable:
                 self.depth = depth
                 continue
-            tails[tail] = told and (told[0], told[1], told[1])
+            tails[tail] = told and (*told, _bag(*told[1:]))
             if told:
                 by_operator.setdefault(told[0], []).append((count, told[1]))
         self.is_rehearsal = False
         defaults: dict[str, str] = {}
         for operator, bags in by_operator.items():
-            count, bag = max(bags, key=lambda item: item[0] * len(item[1]))
-            without = sum(n for n, b in bags if not b)
-            if (count - 1) * len(bag) <= 3 * without + len(operator) + 8:
-                continue
-            defaults[operator] = bag
-            for tail, found in tails.items():
-                if found and found[0] == operator:
-                    tails[tail] = (operator, found[1], "" if found[1] == bag else found[1] or " {}")
+            counts: Counter[str] = Counter()
+            for count, attributes in bags:
+                counts[attributes] += count
+            attributes, count = max(counts.items(), key=lambda item: item[1] * len(item[0]))
+            if (count - 1) * len(attributes) > 3 * counts[""] + len(operator) + 12:
+                defaults[operator] = attributes
+        # A node that has no attributes says {} then, and has no room for anything else.
+        for k, (_, outs, name, tail) in enumerate(nodes if defaults else ()):
+            found = tails.get(tail)
+            if found and not found[1] and found[0] in defaults and (found[2] or name != rules.node_name(k, outs)):
+                del defaults[found[0]]
+        for tail, found in tails.items():
+            if found and found[0] in defaults:
+                operator, attributes, fields, _ = found
+                shown = "" if attributes == defaults[operator] else attributes
+                tails[tail] = (operator, attributes, fields, _bag(shown, fields) if attributes else " {}")
         return tails, defaults
 
     def place_infos(self, infos: list[bytes], nodes: list[_Node]) -> tuple[dict[int, list[bytes]], dict[bytes, bytes]]:
@@ -492,8 +505,8 @@ class _Printer:
     def nodes(
         self,
         nodes: list[_Node],
-        tails: dict[bytes, tuple[str, str, str] | None],
-        defaults: set[str],
+        tails: dict[bytes, _Tail | None],
+        defaults: dict[str, str],
         rules: Naming,
         hidden: set[int],
         before: dict[int, list[bytes]],
@@ -534,18 +547,18 @@ class _Printer:
     def plain_nodes(
         self,
         nodes: list[_Node],
-        tails: dict[bytes, tuple[str, str, str] | None],
-        defaults: set[str],
+        tails: dict[bytes, _Tail | None],
+        defaults: dict[str, str],
         rules: Naming,
         pad: str,
         lines: list[str],
     ) -> None:
         """Append the lines of nodes without chains and types: what printing a very large graph costs, so all inline."""
-        names, use, values = self.scope.names, self.scope.use, self.values
-        for k, node in enumerate(nodes):
-            ins, outs, name, tail = node
+        names, use, values, append = self.scope.names, self.scope.use, self.values, lines.append
+        for k, (ins, outs, name, tail) in enumerate(nodes):
             found = tails.get(tail)
             if found is None or name is not None or len(outs) != 1:
+                node = (ins, outs, name, tail)
                 told = self.short_node(k, node, tails, defaults, rules, len(pad))
                 if told is None:
                     self.general_node(node, {}, pad, lines)
@@ -553,18 +566,20 @@ class _Printer:
                 operator, bag = told
                 operands = self.operands(ins)
                 left = ", ".join([self.define(out) for out in outs])
-                lines.append(f"{pad}{left}{' = ' if outs else ''}{operator}{operands}{bag}\n")
+                append(f"{pad}{left}{' = ' if outs else ''}{operator}{operands}{bag}\n")
                 continue
-            out = outs[0]
-            text = values[out]
-            if len(ins) == 1:
-                lines.append(f"{pad}{text} = {found[0]}({names.get(ins[0]) or use(ins[0])}){found[2]}\n")
-            elif ins:
-                operands = ", ".join([names.get(n) or use(n) for n in ins])
-                lines.append(f"{pad}{text} = {found[0]}({operands}){found[2]}\n")
-            else:
-                lines.append(f"{pad}{text} = {found[0]}{found[2]}\n")
-            names[out] = text
+            operator, _, _, bag = found
+            text = values[outs[0]]
+            try:
+                if len(ins) == 1:
+                    append(f"{pad}{text} = {operator}({names[ins[0]]}){bag}\n")
+                elif ins:
+                    append(f"{pad}{text} = {operator}({', '.join([names[n] for n in ins])}){bag}\n")
+                else:
+                    append(f"{pad}{text} = {operator}{bag}\n")
+            except KeyError:  # a name of an outer graph, or of none
+                append(f"{pad}{text} = {operator}({', '.join(map(use, ins))}){bag}\n")
+            names[outs[0]] = text
 
     def name_values(self, nodes: list[_Node]) -> None:
         """Note how the results of all nodes print: of all at once where none needs quotes, which is far quicker."""
@@ -581,8 +596,8 @@ class _Printer:
         self,
         k: int,
         node: _Node,
-        tails: dict[bytes, tuple[str, str, str] | None],
-        defaults: set[str],
+        tails: dict[bytes, _Tail | None],
+        defaults: dict[str, str],
         rules: Naming,
         level: int,
     ) -> tuple[str, str] | None:
@@ -594,18 +609,16 @@ class _Printer:
             found = tails[tail]
             if found is None:
                 return None
-            operator, whole, bag = found
+            operator, attributes, fields, bag = found
         else:
             told = self.tail(tail, rules, level)
             if told is None:
                 return None
-            operator, whole = told
-            bag = whole or (" {}" if operator in defaults else "")
-        if name is not None or rules.node is not None:
-            given = rules.node.name(k, outs[0] if outs else b"") if rules.node else None
-            if name != given:
-                entry = f".name={'none' if name is None else self.string(name)}"
-                bag = f" {{{entry}, {whole[2:]}" if whole else f" {{{entry}}}"
+            operator, attributes, fields = told
+            bag = _bag(attributes, fields)
+        if (name is not None or rules.node is not None) and name != rules.node_name(k, outs):
+            shown = "" if attributes == defaults.get(operator) else attributes
+            bag = _bag(f".name={'none' if name is None else self.string(name)}", shown, fields)
         return operator, bag
 
     def operands(self, names: list[bytes]) -> str:
@@ -631,7 +644,7 @@ class _Printer:
     def find_hidden(
         self,
         nodes: list[_Node],
-        tails: dict[bytes, tuple[str, str, str] | None],
+        tails: dict[bytes, _Tail | None],
         rules: Naming,
         outputs: list[bytes],
         before: dict[int, list[bytes]],
@@ -661,15 +674,15 @@ class _Printer:
             if uses[nodes[k][1][0]] == 1 and k + 1 not in before and is_short(nodes[k]) and is_short(nodes[k + 1])
         }
 
-    def tail(self, wire: bytes, rules: Naming, level: int) -> tuple[str, str] | None:
-        """Return the operator and the bag of a node from its bytes behind its name, or None: print it whole."""
+    def tail(self, wire: bytes, rules: Naming, level: int) -> tuple[str, str, str] | None:
+        """Return operator, attributes and fields from the bytes behind a node's name, or None: print it whole."""
         fields, opaque = split(wire, NODE)
         if 4 not in fields or opaque:
             return None
         operator = fields.pop(4)[0]
         domain = fields.pop(7)[0] if 7 in fields else None
         overload = fields[8][0] if 8 in fields else None
-        entries = []
+        attributes, others = [], []
         called = self.functions.get((operator, domain, overload))
         if called:
             fields.pop(8, None)
@@ -680,11 +693,11 @@ class _Printer:
                 if domain and _WORD(domain) and _PLAIN_OPERATOR(operator):
                     text = f"{domain.decode()}.{operator.decode()}"
                 else:
-                    entries.append(f".domain={'none' if domain is None else self.string(domain)}")
+                    others.append(f".domain={'none' if domain is None else self.string(domain)}")
         for attribute in fields.pop(5, ()):
-            entries.append(self.attribute(attribute, level) or f".attribute={self.general(ATTRIBUTE, attribute)}")
-        entries += ["." + entry for entry in self.entries(fields, b"", NODE)]
-        return text, f" {{{', '.join(entries)}}}" if entries else ""
+            attributes.append(self.attribute(attribute, level) or f".attribute={self.general(ATTRIBUTE, attribute)}")
+        others += ["." + entry for entry in self.entries(fields, b"", NODE)]
+        return text, ", ".join(attributes), ", ".join(others)
 
     # ---- attributes
 
@@ -864,8 +877,12 @@ class _Printer:
         return text
 
     def opaque(self, wire: bytes, message: Schema) -> str:
-        self.escapes.append(message.name.removeprefix("onnx."))
-        return f"{{opaque={print_string(wire)}}}"
+        return f"{{{self.escape(wire, message)}}}"
+
+    @staticmethod
+    def escape(wire: bytes, message: Schema) -> str:
+        """Return the entry that holds bytes as they are, with a mark that `print_model` counts."""
+        return f"\1{message.name.removeprefix('onnx.')}\1opaque={print_string(wire)}"
 
     def bag(self, fields: dict[int, list], opaque: bytes, message: Schema) -> str:
         if not fields and not opaque:
@@ -875,8 +892,7 @@ class _Printer:
     def entries(self, fields: dict[int, list], opaque: bytes, message: Schema) -> list[str]:
         out = [self.field(message.by_number[number], values) for number, values in fields.items()]
         if opaque:
-            self.escapes.append(message.name.removeprefix("onnx."))
-            out.append(f"opaque={print_string(opaque)}")
+            out.append(self.escape(opaque, message))
         return out
 
     def field(self, field: Field, values: list) -> str:
@@ -953,6 +969,7 @@ def _read_nodes(wire: bytes) -> tuple[list[_Node], int]:
     """Return the nodes of a graph, which stand in front in its bytes, and where they end."""
     at, end = 0, len(wire)
     nodes: list[_Node] = []
+    append = nodes.append
     while at < end and wire[at] == 0x0A:
         size = wire[at + 1]
         at += 2
@@ -970,9 +987,9 @@ def _read_nodes(wire: bytes) -> tuple[list[_Node], int]:
             and (last := middle + 2 + n) < stop
             and wire[last] == 0x22
         ):
-            nodes.append(([wire[at + 2 : middle]], [wire[middle + 2 : last]], None, wire[last:stop]))
+            append(([wire[at + 2 : middle]], [wire[middle + 2 : last]], None, wire[last:stop]))
         else:
-            nodes.append(_head(wire, at, stop))
+            append(_head(wire, at, stop))
         at = stop
     return nodes, at
 
@@ -1004,6 +1021,12 @@ def _head(wire: bytes, at: int, end: int) -> _Node:
             size, at = read_varint(wire, at - 1)
         return ins, outs, wire[at : at + size], wire[at + size : end]
     return ins, outs, None, wire[at:end]
+
+
+def _bag(*parts: str) -> str:
+    """Return the parts of a bag in their braces, or nothing where there are none."""
+    inside = ", ".join([part for part in parts if part])
+    return f" {{{inside}}}" if inside else ""
 
 
 def _node_bytes(node: _Node) -> bytes:

@@ -25,15 +25,17 @@ _WHY = {
 }
 
 
-def _problem(verb: str, path: object, error: OSError) -> FileProblem:
+def _problem(verb: str, path: str | os.PathLike[str], error: OSError) -> FileProblem:
     why = _WHY.get(type(error)) or (error.strerror or str(error)).lower()
+    if verb == "write" and isinstance(error, FileNotFoundError):
+        why = f"there is no folder {os.path.dirname(os.path.realpath(path))}"
     return FileProblem(f"{path}: cannot {verb} it: {why}")
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a file, or of standard input for "-".  Raises FileProblem."""
     if path == "-":
-        return sys.stdin.buffer.read()
+        return _read_standard_input()
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -43,7 +45,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 def map_bytes(path: str | os.PathLike[str]) -> memoryview:
     """Return a view of a file's bytes, mapped and not copied; of standard input for "-".  Raises FileProblem."""
     if path == "-":
-        return memoryview(sys.stdin.buffer.read())
+        return memoryview(_read_standard_input())
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:  # an empty file, or a device or pipe, cannot be mapped
@@ -53,22 +55,37 @@ def map_bytes(path: str | os.PathLike[str]) -> memoryview:
         raise _problem("read", path, error) from error
 
 
+def _read_standard_input() -> bytes:
+    if sys.stdin is None:
+        raise FileProblem("standard input: cannot read it: it is closed")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise _problem("read", "standard input", error) from error
+
+
 @contextlib.contextmanager
 def replacing(*paths: Path) -> Iterator[list[Path]]:
     """Give a temporary file beside each path; on leaving without an error they take the names of `paths`, in order.
 
     Until then, and whenever anything fails, the old files stand untouched and the temporary ones are removed.
-    Raises FileProblem where a folder is missing, not writable or full.
+    A link stays a link: the file it leads to is replaced.
+    Raises FileProblem where a path is no file, or a folder is missing, not writable or full.
     """
     made: list[Path] = []
+    targets = [Path(os.path.realpath(path)) for path in paths]
     try:
         try:
-            for path in paths:
-                handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+            for path, target in zip(paths, targets, strict=True):
+                if target.is_dir():
+                    raise IsADirectoryError
+                if not is_replaceable(path):
+                    raise FileProblem(f"{path}: cannot replace it: it is a device or pipe")
+                handle, name = tempfile.mkstemp(prefix=f".{target.name[:50]}.", suffix=".part", dir=target.parent)
                 os.close(handle)
                 made.append(Path(name))
             yield made
-            for temporary, path in zip(made, paths, strict=True):
+            for temporary, path in zip(made, targets, strict=True):
                 _take_mode(temporary, path)
                 os.replace(temporary, path)
         except OSError as error:
@@ -99,22 +116,45 @@ def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
 
 
 def write_output(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) -> None:
-    """Write a whole file in place of the old one, or to standard output for "-".  Raises FileProblem."""
+    """Write a whole file in place of the old one, or to standard output for "-".
+
+    Raises FileProblem, and BrokenPipeError where the reader of standard output has left.
+    """
     if path == "-":
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
-        return
-    if not _is_regular(Path(path)):  # a device or pipe, such as /dev/null, is written into and not replaced
+        _write_standard_output(pieces)
+    elif is_replaceable(path):
+        with replacing(Path(path)) as (temporary,):
+            write_pieces(temporary, pieces)
+    else:
         try:
             with open(path, "wb") as file:
                 file.writelines(pieces)
         except OSError as error:
             raise _problem("write", path, error) from error
-        return
-    with replacing(Path(path)) as (temporary,):
-        write_pieces(temporary, pieces)
 
 
-def _is_regular(path: Path) -> bool:
-    return not path.exists() or path.is_file()
+def _write_standard_output(pieces: Iterable[bytes | memoryview]) -> None:
+    if sys.stdout is None:
+        raise FileProblem("standard output: cannot write it: it is closed")
+    file = sys.stdout.buffer
+    try:
+        for piece in pieces:
+            left = memoryview(piece)
+            while left:  # without a buffer (python -u) a call may write a part only
+                left = left[file.write(left) or 0 :]
+        file.flush()
+    except OSError as error:
+        # Python writes what is left in the buffer once more when it ends, and would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise _problem("write", "standard output", error) from error
+
+
+_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")  # names of open streams, whatever they lead to
+
+
+def is_replaceable(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file may take the name `path`: not where a device, pipe or open stream is written into."""
+    name = os.path.abspath(path)
+    return not name.startswith(_STREAMS) and (os.path.isfile(name) or os.path.isdir(name) or not os.path.exists(name))
