@@ -45,6 +45,19 @@ TERMINAL_BYTES = 1_000_000  # of weights that encode does not write to a termina
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="An .onnx or .onnxt file, or - for standard input.")]
 Output = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Where to write; - for standard output.")]
+Passes = Annotated[str, typer.Option(metavar="A,B,…", help="Rewrite the model first; none unless asked.")]
+VerifyPasses = Annotated[
+    str, typer.Option(metavar="each|end|none", help="Check the model after each pass, or at the end.")
+]
+Exact = Annotated[bool, typer.Option("--exact", help="Refuse passes that are not exact.")]
+Timing = Annotated[bool, typer.Option("--timing", help="Show the time of each pass.")]
+Stats = Annotated[bool, typer.Option("--stats", help="Show nodes, tensors and bytes before and after each pass.")]
+PrintAfter = Annotated[
+    str, typer.Option(metavar="all|changed|NAME", help="Show the text after passes, on standard error.")
+]
+DumpDir = Annotated[str, typer.Option(metavar="FOLDER", help="Write the text after each pass into numbered files.")]
+Report = Annotated[str, typer.Option(metavar="FILE", help="Write what each pass did as JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the passes and run none.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -62,7 +75,7 @@ def _version(
 def encode(
     model: Model,
     output: Output = "-",
-    passes: Annotated[str, typer.Option(metavar="A,B,…", help="Rewrite the model first; none unless asked.")] = "",
+    passes: Passes = "",
     weights: Annotated[
         str,
         typer.Option(
@@ -75,15 +88,29 @@ def encode(
         bool | None,
         typer.Option("--verify/--no-verify", help="Read the text back and compare. Default: where it costs little."),
     ] = None,
+    verify_passes: VerifyPasses = "none",
+    exact: Exact = False,
+    timing: Timing = False,
+    stats: Stats = False,
+    print_after: PrintAfter = "",
+    dump_dir: DumpDir = "",
+    report: Report = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Write a model as text."""
     from onnxtext import api
     from onnxtext.core.files import is_replaceable
+    from onnxtext.rewriting import Watch, rewrite
 
     mode = weights or ("sidecar" if output != "-" and is_replaceable(output) else "inline")
     if mode == "sidecar" and output == "-":
         raise UsageError("a weights file needs a name: use -o FILE, or --weights inline or elide")
-    source = api._rewritten(api.read_model(model), passes)
+    source = api.read_model(model)
+    if passes or dry_run:
+        watch = Watch(verify_passes, exact, timing, stats, print_after, dump_dir, report, dry_run)
+        source = rewrite(source, passes, watch)
+        if dry_run:
+            return
     to_terminal = output == "-" and not weights and sys.stdout is not None and sys.stdout.isatty()
     if to_terminal:
         _refuse_terminal(source.blobs.total_bytes)
@@ -123,6 +150,59 @@ def decode(
     source = "<stdin>" if text == "-" else text
     assembled = api.read_text(api._decode_utf8(read_bytes(text), source), source, weights=weights, fill=fill)
     write_output(output, attach(canonical(assembled.wire), assembled.blobs))
+
+
+@app.command()
+def optimize(
+    model: Model,
+    output: Output = "-",
+    passes: Passes = "",
+    verify_passes: VerifyPasses = "none",
+    exact: Exact = False,
+    timing: Timing = False,
+    stats: Stats = False,
+    print_after: PrintAfter = "",
+    dump_dir: DumpDir = "",
+    report: Report = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Write a model as passes rewrite it: the passes without the text."""
+    from onnxtext import api
+    from onnxtext.core.blobs import attach
+    from onnxtext.core.files import write_output
+    from onnxtext.rewriting import Watch, rewrite
+
+    if not passes:
+        raise UsageError("optimize needs passes, as in --passes prune,merge; `onnxtext passes` lists them")
+    if output == "-" and sys.stdout.isatty() and not dry_run:
+        raise UsageError("a model is binary: use -o FILE, or a pipe")
+    watch = Watch(verify_passes, exact, timing, stats, print_after, dump_dir, report, dry_run)
+    source = rewrite(api.read_model(model), passes, watch)
+    if not dry_run:
+        write_output(output, attach(source.wire, source.blobs))
+
+
+@app.command()
+def passes(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One pass, with its options.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List the passes, or show one."""
+    import json
+
+    from onnxtext_passes.registry import describe, find_pass, pass_names
+
+    found = [describe(find_pass(n)) for n in ([name] if name else pass_names())]
+    if as_json:
+        print(json.dumps(found[0] if name else found, indent=1))
+    elif name:
+        one = found[0]
+        print(f"{one['name']} ({one['keeps']})\n\n{one['help']}")
+        for option in one["options"]:
+            print(f"\n  {option['name']}: {option['type']} = {option['default']}")
+    else:
+        for one in found:
+            print(f"{one['name']:14} {one['keeps']:11} {one['help'].splitlines()[0]}")
 
 
 @app.command()

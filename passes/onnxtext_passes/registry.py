@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any, get_args, get_type_hints
 
 from onnxtext.core.errors import UsageError, nearest
-from onnxtext_passes.base import Pass
+from onnxtext_passes.base import Pass, options
 
 GROUP = "onnxtext.passes"
 
@@ -52,3 +54,14 @@ def find_pass(name: str) -> type[Pass]:
     if not (isinstance(found, type) and issubclass(found, Pass)):
         raise UsageError(f"{places[0]} is no pass: it is not a subclass of onnxtext_passes.base.Pass")
     return found
+
+
+def describe(kind: type[Pass]) -> dict[str, Any]:
+    """Return what there is to know about a pass as plain data: name, what it keeps, help, options."""
+    types = get_type_hints(kind)
+    listed = []
+    for option in options(kind):
+        shown = "|".join(get_args(types[option.name])) or types[option.name].__name__
+        default = str(option.default).lower() if isinstance(option.default, bool) else str(option.default)
+        listed.append({"name": option.name.replace("_", "-"), "type": shown, "default": default})
+    return {"name": kind.name, "keeps": kind.keeps, "help": inspect.getdoc(kind) or "", "options": listed}
