@@ -20,7 +20,7 @@ say "This is how it begins."
 show head -n 6 model.onnxt | cut -c 1-140
 
 say "This is where the network begins; '->' hands the result of a node to the next."
-show grep -m 1 -A 18 Conv model.onnxt | cut -c 1-140
+show grep -m 1 -A 18 =.Conv model.onnxt | cut -c 1-140
 
 say "The text becomes an ONNX file again, and that file has the same bytes."
 show onnxtext decode model.onnxt -o back.onnx

@@ -62,7 +62,8 @@ def read_model(model: onnx.ModelProto | PathLike) -> Source:
         raise UsageError(f"a model is an onnx.ModelProto or a path, not {type(model).__name__}")
     data = map_bytes(model)
     if bytes(data[:6]) == b"onnxt ":
-        assembled = read_text(_decode_utf8(bytes(data), str(model)), model)
+        name, beside = ("<stdin>", None) if model == "-" else (str(model), model)
+        assembled = read_text(_decode_utf8(bytes(data), name), name, beside=beside)
         return Source(canonical(assembled.wire), assembled.blobs)
     try:
         if not len(data):
@@ -124,13 +125,21 @@ def _rewritten(source: Source, passes: str) -> Source:
     return rewrite(source, passes)
 
 
+_REMEDY = "give them with --weights FILE, or make data up with --fill zeros or --fill random"
+
+
 def read_text(
-    text: str, source: PathLike = "<text>", *, weights: PathLike | None = None, fill: str | None = None
+    text: str,
+    source: str = "<text>",
+    *,
+    beside: PathLike | None = None,
+    weights: PathLike | None = None,
+    fill: str | None = None,
 ) -> Assembled:
     """Return the model that a text describes, large data set aside.
 
-    Data that is not in the text comes from `weights`, by default from the file beside `source`; or is made up:
-    `fill` is "zeros", "random" or "random:SEED".  Raises TextError with a place, WeightsError, FileProblem.
+    Data that is not in the text comes from `weights`, by default from the file that belongs to the path `beside`; or is
+    made up: `fill` is "zeros", "random" or "random:SEED".  Raises TextError with a place, WeightsError, FileProblem.
     """
     from onnxtext_grammar.codec import parse
 
@@ -141,16 +150,15 @@ def read_text(
     def open_weights(digest: str | None) -> Weights | Sidecar:
         path = weights
         if path is None:
-            path = sidecar_path(source)
-            if not Path(path).exists():
-                raise WeightsError(
-                    f"{source}: its weights are not here: no file {path}; "
-                    "give them with --weights FILE, or make data up with --fill zeros or --fill random"
-                )
+            if beside is None:
+                raise WeightsError(f"{source}: its weights are not in the text, which came without a path; {_REMEDY}")
+            path = sidecar_path(beside)
+            if not os.path.lexists(path):
+                raise WeightsError(f"{source}: its weights are not here: no file {path}; {_REMEDY}")
         opened.append(_open_weights(path, digest))
         return opened[0]
 
-    assembled = parse(text, str(source), open_weights=open_weights, filler=filler(fill) if fill is not None else None)
+    assembled = parse(text, source, open_weights=open_weights, filler=filler(fill) if fill is not None else None)
     if opened and isinstance(opened[0], Weights):
         opened[0].check(assembled.used)
     return assembled
@@ -164,7 +172,8 @@ def _open_weights(path: PathLike, digest: str | None) -> Weights | Sidecar:
     assert sidecar is not None
     if digest is not None and sidecar.digest() != digest:
         raise WeightsError(
-            f"{path}: its weights are not those of this text: another digest, {sidecar.digest()}, not {digest}"
+            f"{path}: these are not the weights of this text: their digest is {sidecar.digest()}, "
+            f"the text asks for {digest}"
         )
     return sidecar
 
@@ -231,8 +240,10 @@ def write_text(printed: Printed, path: PathLike, weights: WeightsMode) -> Printe
 
 def load(path: PathLike, *, weights: PathLike | None = None, fill: str | None = None) -> onnx.ModelProto:
     """Return the model of a text file, with the weights beside it.  Raises what `decode` raises, and FileProblem."""
-    text = _decode_utf8(read_bytes(path), str(path))
-    return model_of(read_text(text, path, weights=weights, fill=fill))
+    source = "<stdin>" if path == "-" else str(path)
+    text = _decode_utf8(read_bytes(path), source)
+    beside = None if path == "-" else path
+    return model_of(read_text(text, source, beside=beside, weights=weights, fill=fill))
 
 
 class _Serializer(onnx.serialization.ProtoSerializer):

@@ -148,7 +148,9 @@ def decode(
     if output == "-" and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError("a model is binary: use -o FILE, or a pipe")
     source = "<stdin>" if text == "-" else text
-    assembled = api.read_text(api._decode_utf8(read_bytes(text), source), source, weights=weights, fill=fill)
+    beside = None if text == "-" else text
+    content = api._decode_utf8(read_bytes(text), source)
+    assembled = api.read_text(content, source, beside=beside, weights=weights, fill=fill)
     write_output(output, attach(canonical(assembled.wire), assembled.blobs))
 
 

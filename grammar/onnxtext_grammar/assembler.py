@@ -13,6 +13,7 @@ meaning is that of the statements they stand for, and a property test holds the 
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ import onnx
 
 from onnxtext.core.blobs import Blobs
 from onnxtext.core.errors import MeaningProblem, WeightsError, nearest
+from onnxtext.core.weights import element_count
 from onnxtext.core.wire import (
     ATTRIBUTE,
     FUNCTION,
@@ -43,14 +45,15 @@ from onnxtext.core.wire import (
 from onnxtext_grammar import syntax as s
 from onnxtext_grammar.attributes import FIELDS, ITEMS, KIND_NAMES, KINDS
 from onnxtext_grammar.dtypes import DTYPES, dtype_number
-from onnxtext_grammar.literals import KEYWORDS, parse_float, parse_name, print_value
+from onnxtext_grammar.interning import Texts, allowance_bytes
+from onnxtext_grammar.literals import HOLE_DOMAIN, KEYWORDS, MAX_REPEAT, parse_float, parse_name, print_value
 from onnxtext_grammar.naming import Naming, naming
 from onnxtext_grammar.tensor_data import parse_raw
 from onnxtext_grammar.types import DIMENSION, MAP, MAPPING, OPTIONAL, SEQ, SEQUENCE, SHAPE, SPARSE, TENSOR_TYPE
 from onnxtext_grammar.types import TENSOR as TENSOR_FIELD
 
 VERSIONS = ("1",)  # the versions of the language that are read
-MAX_DEPTH = 33  # graphs within graphs; protobuf reads no deeper, at three messages a graph
+MAX_DEPTH = 100  # messages within messages; protobuf reads no deeper
 
 _AT = onnx.AttributeProto
 _PAIR = schema("onnx.StringStringEntryProto")
@@ -72,7 +75,7 @@ class Miss(Exception):
 class WeightsSource(Protocol):
     """Where the data of tensors comes from that the text does not hold."""
 
-    def get(self, key: str) -> bytes | memoryview: ...
+    def get(self, key: str, dtype: str, dims: Sequence[int]) -> bytes | memoryview: ...
 
 
 OpenWeights = Callable[[str | None], WeightsSource]  # from the digest in the text, where it has one
@@ -123,7 +126,7 @@ def assemble(
     *,
     open_weights: OpenWeights | None = None,
     filler: Filler | None = None,
-    parse_bag: Callable[[str, dict[str, bytes]], s.Bag] | None = None,
+    parse_bag: Callable[[str, Texts], s.Bag] | None = None,
     parse_type: Callable[[str], s.Type] | None = None,
 ) -> Assembled:
     """Return the model that `module`, the tree of `text`, describes.
@@ -141,7 +144,7 @@ class _Assembler:
         source: str,
         open_weights: OpenWeights | None,
         filler: Filler | None,
-        parse_bag: Callable[[str, dict[str, bytes]], s.Bag] | None,
+        parse_bag: Callable[[str, Texts], s.Bag] | None,
         parse_type: Callable[[str], s.Type] | None,
     ) -> None:
         self.text, self.source, self.open_weights, self.filler = text, source, open_weights, filler
@@ -149,14 +152,15 @@ class _Assembler:
         self.blobs = Blobs()
         self.weights: WeightsSource | None = None
         self.digest: str | None = None
+        self.left_bytes = allowance_bytes(len(text))  # that `repeat` may still make: a short text says no huge model
         self.used: list[str] = []
         self.scope = Scope()
         self.rules = naming(None)
         self.functions: dict[bytes, list[tuple[bytes | None, bytes | None]]] = {}
-        self.texts: dict[str, bytes] = {}
+        self.texts = Texts(len(text))
         self.held: tuple[dict[bytes, bytes], list[bytes]] = ({}, [])  # types and order of this graph's initializers
         self.defaults: dict[tuple[bytes, str], s.Bag] = {}  # what the nodes of an operator have that say nothing
-        self.depth = 0
+        self.depth = 0  # of messages
         self.type_bytes: dict[str, bytes] = {}
         self.tails: dict[Naming, dict[tuple[str, str | None], tuple[bytes, bytes | int | None]]] = {}  # seen so far
 
@@ -167,7 +171,8 @@ class _Assembler:
 
     def module(self, m: s.Module) -> Assembled:
         if m.version not in VERSIONS:
-            self.fail(f"version {m.version} of the language is not known; known: {', '.join(VERSIONS)}", 0)
+            at = self.text.index(m.version, self.text.index("onnxt") + 5)
+            self.fail(f"version {m.version} of the language is not known; known: {', '.join(VERSIONS)}", at)
         for more, what in ((m.weights[1:], "weights line"), (m.models[1:], "model line"), (m.graphs[1:], "graph")):
             if more:
                 self.fail(f"a second {what}; a text has one", more[0].at)
@@ -187,6 +192,7 @@ class _Assembler:
         if m.models:
             pairs, opaque = self.pairs(m.models[0], MODEL, without=("graph", "functions"))
         pairs += [(25, self.function(f)) for f in m.functions]
+        self.depth = 1
         pairs += [(7, self.graph(g)) for g in m.graphs]
         return Assembled(join(pairs, MODEL, opaque), self.blobs, self.used)
 
@@ -203,6 +209,7 @@ class _Assembler:
             assert f.bag is not None
             return self.message(f.bag, FUNCTION)
         outer, self.scope = self.scope, Scope()
+        self.depth = 1
         pairs, opaque = (
             self.pairs(f.bag, FUNCTION, without=("name", "input", "output", "attribute", "node", "value_info"))
             if f.bag
@@ -213,7 +220,9 @@ class _Assembler:
             if formal.value is None and formal.tag is None:
                 pairs.append((6, formal.key))
             else:
+                self.depth += 1
                 pairs.append((11, self.attribute(formal)))
+                self.depth -= 1
         for name in f.inputs:
             pairs.append((4, self.defined(name)))
         nodes, infos, tensors, sparse = self.body(f.body, b"\x3a")
@@ -235,9 +244,6 @@ class _Assembler:
     # ---- graphs
 
     def graph(self, g: s.Graph) -> bytes:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self.fail(f"graphs are nested deeper than {MAX_DEPTH}, which protobuf does not read", g.at)
         outer, self.scope = self.scope, Scope(self.scope)
         rules = self.rules
         without = ("name", "node", "initializer", "sparse_initializer", "input", "output", "value_info")
@@ -260,7 +266,6 @@ class _Assembler:
                 )
             pairs.append((12, self.value_info(item, self.referred)))
         self.scope, self.rules, self.held = outer, rules, outer_held
-        self.depth -= 1
         return self.join_with_nodes(pairs, GRAPH, 1, nodes, opaque)
 
     def held_types(self, g: s.Graph) -> tuple[dict[bytes, bytes], list[bytes]]:
@@ -478,11 +483,16 @@ class _Assembler:
 
     def chain(self, targets: list[s.Target], links: list[s.Link], nodes: list[bytes], infos: list[bytes]) -> None:
         piped: bytes | None = None
-        for i, link in enumerate(links):
+        total = sum(link.times for link in links)
+        if total > MAX_REPEAT:
+            self.fail(f"this chain has {total} nodes; repeat may make {MAX_REPEAT}", links[0].at)
+        for i, link in enumerate(self.unrolled(links)):
+            operands = link.operands
             ins = [] if piped is None else [piped]
-            ins += [self.referred(name) for name in link.operands]
+            for operand in operands:
+                ins.append(self.hole(operand, nodes) if isinstance(operand, s.Hole) else self.referred(operand))
             k = len(nodes)
-            last = i == len(links) - 1
+            last = i == total - 1
             if last:
                 if link.type is not None:
                     self.fail("the type of a statement's result stands at its target, in front", link.at)
@@ -499,6 +509,36 @@ class _Assembler:
             self.results(results, ins[0] if ins else b"", infos)
             piped = first
             nodes.append(node)
+            if link.times > 1:
+                self.left_bytes -= len(node)
+                if self.left_bytes < 0:
+                    self.fail("repeat makes far too much of this text", link.at)
+
+    @staticmethod
+    def unrolled(links: list[s.Link]) -> Iterable[s.Link]:
+        """Yield every node of a chain; where the first is repeated, its first operand is what is handed on."""
+        for i, link in enumerate(links):
+            yield link
+            again = link if i else link._replace(operands=link.operands[1:])
+            for _ in range(link.times - 1):
+                yield again
+
+    def hole(self, hole: s.Hole, nodes: list[bytes]) -> bytes:
+        """Append the node that stands for a weight with a type and no data, and return the name of its result."""
+        name = self.rules.value.name(len(nodes))
+        if name is None:
+            self.fail("the rule of `each` gives no name to this weight", hole.at)
+        number = self.dtype(hole.dtype, hole.at)
+        if isinstance(hole.shape, bytes):
+            shape = join([(1, b"shape"), (20, _AT.INTS), (21, hole.shape)], ATTRIBUTE)
+        else:
+            dims = [(8, self.in_range(d, hole.at)) for d in hole.shape]
+            shape = join([(1, b"shape"), (20, _AT.INTS), *dims], ATTRIBUTE)
+        dtype = join([(1, b"dtype"), (3, number), (20, _AT.INT)], ATTRIBUTE)
+        pairs: list[tuple[int, object]] = [(2, name), (4, b"Parameter"), (5, dtype), (5, shape), (7, HOLE_DOMAIN)]
+        nodes.append(join(pairs, NODE))
+        self.define(name)
+        return name
 
     def results(self, targets: list[s.Target], first_operand: bytes, infos: list[bytes]) -> None:
         """Define the results of a node, and append the value_info of those that have a type."""
@@ -526,6 +566,7 @@ class _Assembler:
 
     def tail(self, link: s.Link) -> tuple[bytes, bytes | int | None]:
         """Return a node's bytes behind its name, and its name (None: none; _DEFAULT_NAME: what `each` says)."""
+        self.enter(link.at, 2)  # the node, and an attribute
         operator, domain = link.operator, self.rules.domain
         pairs: list[tuple[int, object]] = []
         if link.form == "word":
@@ -577,6 +618,7 @@ class _Assembler:
         pairs.append((4, operator))
         if domain is not None:
             pairs.append((7, domain))
+        self.depth -= 2
         return join(pairs, NODE, opaque), name
 
     def lines(self, lines: s.Lines, nodes: list[bytes], infos: list[bytes]) -> None:
@@ -593,7 +635,10 @@ class _Assembler:
                 name_text, kind, ins = text, type_text, b""
             if operands:
                 found = scope.get(operands)
-                if found is not None:
+                if found is None and "[" in operands:
+                    ins += self.row_operands(operands, nodes)
+                    k = len(nodes)
+                elif found is not None:
                     ins += found
                 else:
                     ins += b"".join([scope[o] if o[1:2] != "?" else self.unknown(o) for o in operands.split(", ")])
@@ -630,6 +675,8 @@ class _Assembler:
 
     def unknown(self, text: str) -> bytes:
         """Return the input field of `%?x`, which must not be defined."""
+        if not _UNKNOWN(text):
+            raise Miss
         name = parse_name(text, 2)
         try:
             self.scope[print_value(name)]
@@ -637,13 +684,28 @@ class _Assembler:
             return delimited(b"\x0a", name)
         raise Miss
 
+    def row_operands(self, text: str, nodes: list[bytes]) -> bytes:
+        """Return the input fields of operands of which some are holes."""
+        out = b""
+        for operand in text.split(", "):
+            if operand[:1] == "%":
+                out += self.scope[operand] if operand[1:2] != "?" else self.unknown(operand)
+                continue
+            match = _HOLE(operand)
+            if match is None:
+                out += self.scope[operand]
+                continue
+            shape: list[int] | bytes = match[3].encode() if match[3] else [int(d) for d in match[2].split(",") if d]
+            out += delimited(b"\x0a", self.hole(s.Hole(match[1], shape, 0), nodes))
+        return out
+
     def row_tail(
         self, operator: str, bag: str | None, tails: dict[tuple[str, str | None], tuple[bytes, bytes | int | None]]
     ) -> tuple[bytes, bytes | int | None]:
         if operator in KEYWORDS or self.parse_bag is None:
             raise Miss
         parsed = self.parse_bag(bag, self.texts) if bag else None
-        found = self.tail(s.Link(operator.encode(), "word", [], parsed, None, 0))
+        found = self.tail(s.Link(operator.encode(), "word", [], parsed, None, 1, 0))
         # A tensor whose data lies in the weights is looked up each time; a name of its own makes a row unlike others.
         if bag is None or ("stored" not in bag and ".name" not in bag):
             tails[operator, bag] = found
@@ -688,8 +750,13 @@ class _Assembler:
         if isinstance(value, s.Number):
             return _AT.INT if _is_whole(value.text) else _AT.FLOAT
         if isinstance(value, s.List):
+            if any(isinstance(item, s.List) for item in value.items):
+                self.fail("an attribute holds a list of values and no lists of lists", value.at)
             if not value.items:
                 self.fail("an empty list does not say its kind; write it, as in axes: ints=[]", value.at)
+            for item in value.items:
+                if isinstance(item, s.List):
+                    self.fail("lists do not nest: write the elements of a matrix as one list", item.at)
             kinds = {self.kind_of(item) for item in value.items}
             for kind, item in ITEMS.items():
                 if kinds == {item}:
@@ -764,14 +831,19 @@ class _Assembler:
         pairs += [(1, self.in_range(d, kind.at)) for d in dims]
         pairs.append((2, number))
         at = tag.at if data is None else data.at
-        typed = isinstance(data, s.Typed)
         inner = data.value if isinstance(data, s.Typed) else data
+        # Data that is made up is raw: there is no original to be exact to.
+        typed = isinstance(data, s.Typed) and not (self.filler and isinstance(inner, s.Stored))
         if isinstance(inner, s.Nothing) and not typed:
             return join(pairs, TENSOR, opaque)
         dtype = DTYPES.get(number)
         if inner is None or isinstance(inner, s.Stored):
             key = inner.key if inner is not None and inner.key is not None else name
             payload: bytes | memoryview = self.stored(key, kind.dtype, dims, at)
+            size = (element_count(dims) * dtype.bits + 7) // 8 if dtype else -1
+            if inner is None and len(payload) != size >= 0:
+                shown = f"{kind.dtype}[{','.join(map(str, dims))}]"
+                self.fail(f"the weights hold {len(payload)} bytes for {print_value(name)}, {shown} has {size}", at)
         elif isinstance(inner, s.Base64):
             payload = self.base64(inner)
         elif isinstance(inner, s.Number | s.List):
@@ -785,7 +857,7 @@ class _Assembler:
             if typed:
                 return self.with_typed(pairs, dtype.field, self.elements(items, TENSOR.by_name[dtype.field]), opaque)
             payload = self.numbers(items, dtype.name)
-            if len(payload) != (_count(dims) * dtype.bits + 7) // 8:
+            if len(payload) != (element_count(dims) * dtype.bits + 7) // 8:
                 self.fail(f"{len(items)} numbers do not fill {kind.dtype}[{','.join(map(str, dims))}]", at)
         else:
             self.fail("the data of a tensor is numbers, strings, base64(…), stored or none", at)
@@ -836,8 +908,12 @@ class _Assembler:
             self.fail("a key of the weights is UTF-8", at)
         if not text:
             self.fail('this tensor has no data and no name to look for: write = none, = [1, 2] or = stored("key")', at)
+        known = DTYPES.get(dtype_number(dtype))
         if self.filler is not None:
-            return self.filler(text, dtype, dims)
+            try:
+                return self.filler(text, dtype, dims)
+            except ValueError as error:
+                self.fail(str(error), at)
         if self.weights is None:
             if self.open_weights is None:
                 raise WeightsError(
@@ -846,7 +922,7 @@ class _Assembler:
                 )
             self.weights = self.open_weights(self.digest)
         self.used.append(text)
-        return self.weights.get(text)
+        return self.weights.get(text, known.safetensors if known else "", dims)
 
     def dtype(self, name: str, at: int) -> int:
         number = dtype_number(name)
@@ -867,15 +943,22 @@ class _Assembler:
                 pairs.append((2, join([(1, self.dim(d, t.at)) for d in t.dims], SHAPE)))
             return join([(SPARSE if t.is_sparse else TENSOR_FIELD, join(pairs, TENSOR_TYPE))], TYPE)
         if isinstance(t, s.WrappedType):
-            inner = [] if t.inner is None else [(1, self.type(t.inner))]
+            inner = [] if t.inner is None else [(1, self.inner_type(t.inner))]
             return join([(SEQ if t.word == "seq" else OPTIONAL, join(inner, SEQUENCE))], TYPE)
         if isinstance(t, s.MapType):
             parts: list[tuple[int, object]] = [(1, self.dtype(t.key, t.at))]
             if t.inner is not None:
-                parts.append((2, self.type(t.inner)))
+                parts.append((2, self.inner_type(t.inner)))
             return join([(MAPPING, join(parts, MAP))], TYPE)
         assert isinstance(t, s.RawType), "? stands for no type only where the callers look for it"
         return self.message(t.bag, TYPE)
+
+    def inner_type(self, t: s.Type) -> bytes:
+        """Return the bytes of a TypeProto within another, two messages deeper."""
+        self.enter(t.at, 2)
+        wire = self.type(t)
+        self.depth -= 2
+        return wire
 
     def dim(self, value: int | bytes | None, at: int) -> bytes:
         if value is None:
@@ -887,14 +970,12 @@ class _Assembler:
     # ---- the general notation
 
     def message(self, bag: s.Bag, message: Schema) -> bytes:
-        return join(*self._joined(bag, message))
-
-    def _joined(self, bag: s.Bag, message: Schema) -> tuple[list[tuple[int, object]], Schema, bytes]:
-        self.depth_check(bag.at)
         pairs, opaque = self.pairs(bag, message)
-        return pairs, message, opaque
+        return join(pairs, message, opaque)
 
-    def depth_check(self, at: int) -> None:
+    def enter(self, at: int, messages: int = 1) -> None:
+        """Go this many messages deeper, which the caller takes back.  Fails where protobuf would not read it."""
+        self.depth += messages
         if self.depth > MAX_DEPTH:
             self.fail(f"messages are nested deeper than {MAX_DEPTH}, which protobuf does not read", at)
 
@@ -966,28 +1047,31 @@ class _Assembler:
 
     def message_value(self, value: s.Value, message: Schema) -> bytes:
         """Return the bytes of a message given as a value."""
+        self.enter(value.at)
         if isinstance(value, s.Bag):
-            self.depth += 1
             wire = self.message(value, message)
-            self.depth -= 1
-            return wire
-        if isinstance(value, s.Pair) and message in (_PAIR, _OPSET):
+        elif isinstance(value, s.Pair) and message in (_PAIR, _OPSET):
             if message is _OPSET:
                 second: object = self.integer(value.value, _INT64)
             elif isinstance(value.value, s.String):
                 second = value.value.value
             else:
                 self.fail("a pair of strings is expected here", value.at)
-            return join([(1, value.key), (2, second)], message)
-        if isinstance(value, s.TypeValue) and message is TYPE:
-            return self.type(value.type)
-        if isinstance(value, s.TensorValue) and message is TENSOR:
-            return self.tagged_tensor(s.TensorTag(value.type, value.bag, value.at), value.data)
-        if isinstance(value, s.Graph) and message is GRAPH:
-            return self.graph(value)
-        self.fail(f"a {message.name.removeprefix('onnx.')} is expected here", value.at)
+            wire = join([(1, value.key), (2, second)], message)
+        elif isinstance(value, s.TypeValue) and message is TYPE:
+            wire = self.type(value.type)
+        elif isinstance(value, s.TensorValue) and message is TENSOR:
+            wire = self.tagged_tensor(s.TensorTag(value.type, value.bag, value.at), value.data)
+        elif isinstance(value, s.Graph) and message is GRAPH:
+            wire = self.graph(value)
+        else:
+            self.fail(f"a {message.name.removeprefix('onnx.')} is expected here", value.at)
+        self.depth -= 1
+        return wire
 
 
+_UNKNOWN = re.compile(r"%\?[A-Za-z0-9_./]+(?:-[A-Za-z0-9_./]+)*(?::[0-9]+)?").fullmatch
+_HOLE = re.compile(r"([a-z0-9]+)\[(?:((?:-?[0-9]{1,18}(?:,-?[0-9]{1,18})*)?)|\$([A-Za-z_][A-Za-z0-9_]*))\]").fullmatch
 _T_NAME = 8
 _DEFAULT_NAME = -1  # a node's name is what `each` says
 _RAW_DATA = TENSOR.by_name["raw_data"]
@@ -1008,13 +1092,6 @@ def _gives_attribute(entry: s.Entry) -> bool:
 
 def _is_whole(text: str) -> bool:
     return text.lstrip("+-").isdigit()
-
-
-def _count(dims: Sequence[int]) -> int:
-    count = 1
-    for dim in dims:
-        count *= max(dim, 0)
-    return count
 
 
 def nearest_name(name: bytes, known: Iterable[bytes]) -> str:

@@ -10,7 +10,7 @@ import onnx
 
 _AT = onnx.AttributeProto
 
-KINDS: dict[str, int] = {name.lower(): number for name, number in _AT.AttributeType.items()}
+KINDS: dict[str, int] = {name.lower(): number for name, number in _AT.AttributeType.items() if number}
 KIND_NAMES: dict[int, str] = {number: name for name, number in KINDS.items()}
 
 # The number of the field in which an attribute of each kind keeps its value.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import onnx
 
 from onnxtext.core.blobs import Blobs, attach
-from onnxtext.core.errors import MeaningProblem, OnnxTextError
+from onnxtext.core.errors import MeaningProblem, OnnxTextError, SyntaxProblem
 from onnxtext.core.pause import collector_paused
 from onnxtext.core.weights import Sidecar
 from onnxtext.core.wire import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE, TENSOR, VALUE_INFO, Schema, schema, split
@@ -26,6 +26,7 @@ def parse(
 
     Raises SyntaxProblem or MeaningProblem with a place in `source`, WeightsError where data is missing.
     """
+    _check_characters(text, source)
     try:
         with collector_paused():
             return assemble(
@@ -37,7 +38,7 @@ def parse(
                 parse_bag=parse_bag,
                 parse_type=parse_type,
             )
-    except (Miss, MeaningProblem):
+    except (Miss, MeaningProblem, RecursionError):
         return parse_slowly(text, source, open_weights=open_weights, filler=filler)
 
 
@@ -47,7 +48,16 @@ def parse_slowly(
     """Do what `parse` does by the parser made from the grammar alone."""
     from onnxtext_grammar.lark_parser import parse_with_lark  # lark is loaded only when it is needed
 
+    _check_characters(text, source)
     return assemble(parse_with_lark(text, source), text, source, open_weights=open_weights, filler=filler)
+
+
+def _check_characters(text: str, source: str) -> None:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise SyntaxProblem("this is half a character (a lone surrogate)", source, text, error.start) from None
 
 
 def reads_back(printed: Printed, wire: bytes, blobs: Blobs, sidecar: Sidecar | None) -> bool:

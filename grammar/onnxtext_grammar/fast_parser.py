@@ -8,13 +8,18 @@ parser made from the grammar decides.  This tree has no places: whoever finds a 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 from onnxtext_grammar import syntax as s
 from onnxtext_grammar.assembler import MAX_DEPTH, Miss
 from onnxtext_grammar.attributes import KINDS
+from onnxtext_grammar.interning import Texts
 from onnxtext_grammar.lark_parser import grammar_text
-from onnxtext_grammar.literals import KEYWORDS, parse_name, parse_string
+from onnxtext_grammar.literals import KEYWORDS, is_times, parse_name, parse_string
+
+T = TypeVar("T")
 
 
 @cache
@@ -28,6 +33,7 @@ def _token() -> re.Pattern[str]:
     t = _terminals()
     order = ("STRING", "VALUE", "NUMBER", "NAME", "FUNC", "PARAM", "FIELD", "TEXT")
     tokens = "|".join(re.sub(r"(?<!\\)\((?!\?)", "(?:", t[name]) for name in order)
+    tokens = tokens.replace(')*"', ')*+"')  # a long string full of escapes is never taken back
     return re.compile(rf"[ \t\r\n]*+(?://[^\n]*+[ \t\r\n]*+)*+(t-[0-9]++|{tokens}|->|[(){{}}\[\],:=<>*?_+]|\Z)")
 
 
@@ -36,8 +42,9 @@ def _line() -> re.Pattern[str]:
     """Return the expression for one row: target, type, arrow, operator, operands, bag."""
     bag = r'\{(?:[^{}"\n]++|"(?:[^"\\\n]++|\\[^\n])*+"|\{[^{}"\n]*+\})*+\}'
     return re.compile(
-        r"(?:(%[A-Za-z0-9_./:-]++)(?:: ([a-z0-9]++\[[A-Za-z0-9_,?*]*+\]|\?))?+ = |(->) )"
-        r"(?!none\b|stored\b)([A-Za-z_][A-Za-z0-9_.]*+)"
+        r"(?:(%[A-Za-z0-9_./]++(?:-[A-Za-z0-9_./]++)*+(?::[0-9]++)?+)"
+        r"(?:: ([a-z0-9]++\[[A-Za-z0-9_,?*]*+\]|\?))?+ = |(->) )"
+        r"(?!none\b|stored\b)([A-Za-z_][A-Za-z0-9_]*+(?:\.[A-Za-z0-9_]++)*+)"
         rf'(?:\(([^()"\n/]*+(?:/[^()"\n/]++)*+)\))?+(?: ({bag}))?+\n *+'
     )
 
@@ -56,9 +63,9 @@ def parse_fast(text: str) -> s.Module:
 
 
 class _Reader:
-    def __init__(self, text: str, texts: dict[str, bytes] | None = None) -> None:
+    def __init__(self, text: str, texts: Texts | None = None) -> None:
         self.text = text
-        self.texts = {} if texts is None else texts
+        self.texts = Texts(len(text)) if texts is None else texts
         self.match = _token().match
         self.depth = 0
         self.end = 0
@@ -110,6 +117,8 @@ class _Reader:
             elif token[0] == "#":
                 self.advance()
                 self.take("=")
+                if token in self.texts:
+                    raise Miss
                 self.texts[token] = self.strings()
             else:
                 raise Miss
@@ -273,18 +282,50 @@ class _Reader:
             raise Miss
         return token.encode(), "word"
 
+    def link_operands(self) -> list[s.Name | s.Hole | None]:
+        self.take("(")
+        items: list[s.Name | s.Hole | None] = []
+        while self.token != ")":
+            if items:
+                self.take(",")
+            if self.skip("_"):
+                items.append(None)
+            elif self.token[:1] == "%":
+                items.append(self.name())
+            else:
+                items.append(self.hole())
+        self.take(")")
+        return items
+
+    def hole(self) -> s.Hole:
+        dtype = self.element_type()
+        if self.match(self.text, self.end)[1][:1] == "$":  # type: ignore[index]  # the end of the text matches too
+            self.take("[")
+            name = parse_name(self.advance())
+            self.take("]")
+            return s.Hole(dtype, name, 0)
+        dims = self.shape()
+        if dims is None or not all(isinstance(d, int) for d in dims):
+            raise Miss
+        return s.Hole(dtype, dims, 0)  # type: ignore[arg-type]  # checked above
+
     def link(self) -> s.Link:
+        times = 1
+        if self.skip("repeat"):
+            if not is_times(self.token):
+                raise Miss
+            times = int(self.advance())
         operator, form = self.operator()
-        operands = self.operands() if self.token == "(" else []
+        operands = self.link_operands() if self.token == "(" else []
         bag = self.bag() if self.token == "{" else None
         kind = self.typing() if self.skip(":") else None
-        return s.Link(operator, form, operands, bag, kind, 0)
+        return s.Link(operator, form, operands, bag, kind, times, 0)
 
     # ---- attributes and the fields of messages
 
     def bag(self) -> s.Bag:
         self.depth += 1
-        if self.depth > 4 * MAX_DEPTH:
+        if self.depth > 2 * MAX_DEPTH:
             raise Miss
         self.take("{")
         entries = []
@@ -370,7 +411,7 @@ class _Reader:
 
     def list(self) -> s.List:
         self.depth += 1
-        if self.depth > 4 * MAX_DEPTH:
+        if self.depth > 2 * MAX_DEPTH:
             raise Miss
         self.take("[")
         items: list[s.Value] = []
@@ -402,20 +443,20 @@ class _Reader:
         return parse_string(self.advance())
 
     def strings(self) -> bytes:
-        value = b""
+        pieces = []
         while True:
             token = self.advance()
             if token[:1] not in ('"', "#") or not token:
                 raise Miss
-            value += parse_string(token) if token[0] == '"' else self.interned(token)
+            pieces.append(parse_string(token) if token[0] == '"' else self.interned(token))
             if not self.skip("+"):
-                return value
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def interned(self, token: str) -> bytes:
-        found = self.texts.get(token)
-        if found is None:
-            raise Miss
-        return found
+        try:
+            return self.texts.expand(token)
+        except KeyError:
+            raise Miss from None
 
     # ---- types
 
@@ -481,19 +522,22 @@ class _Reader:
         raise Miss
 
 
-def parse_bag(text: str, texts: dict[str, bytes]) -> s.Bag:
-    """Return the bag of a row, with the interned strings of the text it comes from."""
-    reader = _Reader(text, texts)
-    bag = reader.bag()
-    if reader.token:
-        raise Miss
-    return bag
+def parse_bag(text: str, texts: Texts) -> s.Bag:
+    """Return the bag of a row, with the interned strings of the text it comes from.  Raises Miss."""
+    return _whole(text, texts, _Reader.bag)
 
 
 def parse_type(text: str) -> s.Type:
-    """Return the type of a row."""
-    reader = _Reader(text)
-    kind = reader.type()
+    """Return the type of a row.  Raises Miss."""
+    return _whole(text, None, _Reader.type)
+
+
+def _whole(text: str, texts: Texts | None, read: Callable[[_Reader], T]) -> T:
+    try:
+        reader = _Reader(text, texts)
+        found = read(reader)
+    except (ValueError, IndexError, RecursionError) as error:
+        raise Miss from error
     if reader.token:
         raise Miss
-    return kind
+    return found

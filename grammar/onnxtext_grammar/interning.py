@@ -23,6 +23,31 @@ _SAVED_CHARACTERS = 24  # what a shared beginning must save at least
 _BOUNDARY = re.compile(r"\\n|/|, ")  # where a shared beginning may end
 _BOUNDARIES = 64  # of one string that are looked at
 _PREFIX_CHARACTERS = 4096  # the longest beginning that is looked at
+_REFERENCE = re.compile(r"#([0-9]+)").match
+
+
+def allowance_bytes(text_characters: int) -> int:
+    """Return how many bytes a text of this length may gain by what it writes once and puts in many places."""
+    return 64_000_000 + 1_000 * text_characters
+
+
+class Texts(dict[str, bytes]):
+    """The interned strings of a text by their name, `#0`, and how many bytes more may be put where they stand.
+
+    Without a limit, `#1 = #0+#0`, `#2 = #1+#1` and so on would fill any memory.
+    """
+
+    def __init__(self, text_characters: int) -> None:
+        super().__init__()
+        self.left_bytes = allowance_bytes(text_characters)
+
+    def expand(self, name: str) -> bytes:
+        """Return the string of a name.  Raises KeyError where there is none, ValueError where it is too much."""
+        value = self[name]
+        self.left_bytes -= len(value)
+        if self.left_bytes < 0:
+            raise ValueError("the interned strings of this text are too long where they stand; write fewer, or shorter")
+        return value
 
 
 def intern(literals: dict[int, tuple[str, int]]) -> tuple[list[str], dict[int, str]]:
@@ -30,6 +55,27 @@ def intern(literals: dict[int, tuple[str, int]]) -> tuple[list[str], dict[int, s
 
     `literals`: number -> (string literal, how often it occurs), in the order in which they first occur.
     """
+    head, shown = _interned(literals)
+    written = sum(map(len, head)) + sum(len(shown[mark]) * uses for mark, (_, uses) in literals.items())
+    if _growth_bytes(head, [(shown[mark], uses) for mark, (_, uses) in literals.items()]) > allowance_bytes(written):
+        return [], {mark: literal for mark, (literal, _) in literals.items()}  # more than a parser would take
+    return head, shown
+
+
+def _growth_bytes(head: list[str], shown: list[tuple[str, int]]) -> int:
+    """Return how many bytes the references to interned strings stand for, at most."""
+    sizes: list[int] = []
+    total = 0
+    for text, uses in [*((line.partition(" = ")[2], 1) for line in head), *shown]:
+        reference = _REFERENCE(text)
+        known = sizes[int(reference[1])] if reference else 0
+        total += known * uses
+        if len(sizes) < len(head):
+            sizes.append(known + len(text.encode()))
+    return total
+
+
+def _interned(literals: dict[int, tuple[str, int]]) -> tuple[list[str], dict[int, str]]:
     texts = {mark: literal[1:-1] for mark, (literal, _) in literals.items()}
     prefixes = _shared_prefixes(list(texts.values()))
     numbers: dict[str, int] = {}

@@ -12,7 +12,8 @@ from lark.visitors import Transformer_NonRecursive
 
 from onnxtext.core.errors import MeaningProblem, SyntaxProblem, nearest
 from onnxtext_grammar import syntax as s
-from onnxtext_grammar.literals import KEYWORDS, parse_name, parse_string, parse_word
+from onnxtext_grammar.interning import Texts
+from onnxtext_grammar.literals import KEYWORDS, MAX_REPEAT, is_times, parse_name, parse_string, parse_word
 
 
 def grammar_text() -> str:
@@ -29,7 +30,7 @@ def lark_parser() -> Lark:
 def parse_with_lark(text: str, source: str = "<text>") -> s.Module:
     """Return what `text` says.  Raises SyntaxProblem with the place and what was expected there."""
     try:
-        return _Builder().transform(lark_parser().parse(text))
+        return _Builder(len(text)).transform(lark_parser().parse(text))
     except UnexpectedInput as error:
         raise _explain(error, text, source) from None
     except VisitError as error:
@@ -121,9 +122,9 @@ def _word(token: Token) -> bytes:
 class _Builder(Transformer_NonRecursive[Any, s.Module]):
     """From lark's tree to ours, rule by rule, under the names of the grammar."""
 
-    def __init__(self) -> None:
+    def __init__(self, text_characters: int) -> None:
         super().__init__(visit_tokens=False)
-        self.texts: dict[str, bytes] = {}
+        self.texts = Texts(text_characters)
 
     def start(self, meta: Any, c: list) -> s.Module:
         parts: dict[type, list] = {s.Weights: [], s.Bag: [], s.Function: [], s.Graph: []}
@@ -136,6 +137,8 @@ class _Builder(Transformer_NonRecursive[Any, s.Module]):
         return s.Weights(c[0] and str(c[0]), _bytes(c[1]), meta.start_pos)
 
     def interned(self, meta: Any, c: list) -> None:
+        if c[0] in self.texts:
+            raise _Wrong(f"{c[0]} is defined twice", _at(c[0]))
         self.texts[str(c[0])] = c[1].value
 
     def model(self, meta: Any, c: list) -> s.Bag:
@@ -209,10 +212,15 @@ class _Builder(Transformer_NonRecursive[Any, s.Module]):
     chain = inputs
 
     def link(self, meta: Any, c: list) -> s.Link:
-        (operator, form), operands, bag, kind = c
-        return s.Link(operator, form, operands or [], bag, kind, meta.start_pos)
+        times, (operator, form), operands, bag, kind = c
+        count = 1 if times is None else parse_times(times)
+        return s.Link(operator, form, operands or [], bag, kind, count, meta.start_pos)
 
     def word_op(self, meta: Any, c: list) -> tuple[bytes, str]:
+        if c[0] in KEYWORDS:
+            raise _Wrong(
+                f'{c[0]} is a word of the language; an operator of that name stands in quotes: "{c[0]}"', meta.start_pos
+            )
         return c[0].encode(), "word"
 
     def string_op(self, meta: Any, c: list) -> tuple[bytes, str]:
@@ -223,6 +231,12 @@ class _Builder(Transformer_NonRecursive[Any, s.Module]):
 
     def operand(self, meta: Any, c: list) -> s.Name:
         return _name(c[0])
+
+    def hole(self, meta: Any, c: list) -> s.Hole:
+        return s.Hole(str(c[0]), [_whole(number) for number in c[1:] if number is not None], meta.start_pos)
+
+    def param_hole(self, meta: Any, c: list) -> s.Hole:
+        return s.Hole(str(c[0]), _sigil_name(c[1]), meta.start_pos)
 
     def no_operand(self, meta: Any, c: list) -> None:
         return None
@@ -264,7 +278,10 @@ class _Builder(Transformer_NonRecursive[Any, s.Module]):
             return _bytes(token)
         if token not in self.texts:
             raise _Wrong(f"{token} is used before it is defined{nearest(token, self.texts)}", _at(token))
-        return self.texts[token]
+        try:
+            return self.texts.expand(token)
+        except ValueError as error:
+            raise _Wrong(str(error), _at(token)) from None
 
     def number(self, meta: Any, c: list) -> s.Number:
         return s.Number(str(c[0]), meta.start_pos)
@@ -318,6 +335,19 @@ class _Builder(Transformer_NonRecursive[Any, s.Module]):
 
     def dim(self, meta: Any, c: list) -> tuple[int | bytes | None]:
         return (parse_dim(c[0], c[0].type),) if c[0].type != "STRING" else (_bytes(c[0]),)
+
+
+def _whole(token: Token) -> int:
+    dim = parse_dim(token, "NUMBER")
+    assert isinstance(dim, int)
+    return dim
+
+
+def parse_times(token: Token) -> int:
+    """Return the count of a `repeat`.  Raises _Wrong where it is none."""
+    if not is_times(token):
+        raise _Wrong(f"repeat takes a whole number from 2 to {MAX_REPEAT}, not {token[:20]}", _at(token))
+    return int(token)
 
 
 def parse_dim(text: str, terminal: str) -> int | bytes | None:

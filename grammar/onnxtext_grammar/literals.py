@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import struct
+from decimal import Decimal
 from functools import lru_cache
 
 import ml_dtypes
@@ -21,10 +22,26 @@ import numpy as np
 # for it.
 KEYWORDS = frozenset(
     (
-        *("onnxt", "weights", "model", "def", "graph", "each", "node", "init", "sparse", "info", "value_info"),
+        *(
+            "onnxt",
+            "weights",
+            "model",
+            "def",
+            "graph",
+            "each",
+            "repeat",
+            "node",
+            "init",
+            "sparse",
+            "info",
+            "value_info",
+        ),
         *("data", "base64", "stored", "none", "type", "tensor", "seq", "optional", "map", "_"),
     )
 )
+
+HOLE_DOMAIN = b"onnxtext"  # of the operator Parameter, a weight of which only the type is known
+MAX_REPEAT = 10_000  # the largest count of a `repeat`
 
 _VALUE_NAME = re.compile(rb"[A-Za-z0-9_./]+(?:-[A-Za-z0-9_./]+)*(?::[0-9]+)?").fullmatch
 _FUNCTION_NAME = re.compile(rb"[A-Za-z0-9_./]+(?:-[A-Za-z0-9_./]+)*").fullmatch
@@ -81,6 +98,11 @@ def _parse_escape(match: re.Match[bytes]) -> bytes:
     if code not in _LONG:
         raise ValueError(f'unknown escape \\{code.decode(errors="replace")}; known are \\n \\t \\r \\" \\\\ and \\xNN')
     return _LONG[code]
+
+
+def is_times(text: str) -> bool:
+    """Tell whether `text` can be the count of a `repeat`: a whole number from 2 to MAX_REPEAT."""
+    return text.isascii() and text.isdigit() and len(text) < 9 and 2 <= int(text) <= MAX_REPEAT
 
 
 def print_value(name: bytes, sigil: str = "%") -> str:
@@ -150,25 +172,40 @@ def print_float(bits: bytes, dtype: str = "f32") -> str:
         if _round(text, dtype) == bits:
             break
     mantissa, e, exponent = text.partition("e")
-    return mantissa + e + (exponent[0].strip("+") + exponent[1:].lstrip("0") if e else "")
+    if not e:
+        return text
+    short = f"{mantissa}e{int(exponent)}"
+    plain = f"{Decimal(text):f}"
+    return plain if len(plain) <= len(short) else short
 
 
 def parse_float(text: str, dtype: str = "f32") -> bytes:
     """Return the bits of a decimal, rounded to nearest.  Raises ValueError where a NaN's bits do not fit."""
     if "n" in text:
         if "inf" in text:
-            return _round(text, dtype)
+            bits = _round(text, dtype)
+            if abs(float(np.frombuffer(bits, _FLOATS[dtype])[0])) != float("inf"):
+                raise ValueError(f"{dtype} has no infinity")
+            return bits
         size = _FLOATS[dtype].itemsize
         if ":" in text:
             pattern = int(text.partition(":")[2], 16)
             if pattern >> 8 * size:
                 raise ValueError(f"the bits of this NaN do not fit into {dtype}")
+            if text[0] == "-":
+                raise ValueError("the bits of a NaN hold its sign: write +nan: in front of them")
+            bits = pattern.to_bytes(size, "little")
+            if not np.isnan(np.frombuffer(bits, _FLOATS[dtype])[0]):
+                raise ValueError(f"the bits {text[5:]} are no NaN of {dtype}")
         else:
             if dtype not in _QUIET:
                 raise ValueError(f"a NaN of {dtype} is written with its bits, as in +nan:7f")
             pattern = _QUIET[dtype][0] | (1 << _QUIET[dtype][1] if text[0] == "-" else 0)
         return pattern.to_bytes(size, "little")
-    return _round(text, dtype)
+    bits = _round(text, dtype)
+    if dtype != "f8e8m0" and not np.isfinite(np.frombuffer(bits, _FLOATS[dtype])[0].astype(np.float64)):
+        raise ValueError(f"{text} is too large for {dtype}")
+    return bits
 
 
 def _round(text: str, dtype: str) -> bytes:

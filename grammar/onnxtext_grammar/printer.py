@@ -15,7 +15,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import onnx
 
@@ -45,6 +45,8 @@ from onnxtext_grammar.attributes import FIELDS, ITEMS, KIND_NAMES
 from onnxtext_grammar.dtypes import DTYPES, DType, dtype_name
 from onnxtext_grammar.interning import INTERN_CHARACTERS, intern
 from onnxtext_grammar.literals import (
+    HOLE_DOMAIN,
+    MAX_REPEAT,
     print_float,
     print_float_attribute,
     print_function,
@@ -68,6 +70,7 @@ _OPSET = schema("onnx.OperatorSetIdProto")
 _AT = onnx.AttributeProto
 _A_NAME, _A_TYPE, _A_REF = 1, 20, 21
 _T_DIMS, _T_TYPE, _T_STRINGS, _T_NAME, _T_RAW = 1, 2, 6, 8, 9
+_PARAMETER = b"\x22\x09Parameter"
 _TENSOR_KIND = b"\xa0\x01\x04"  # the field that says that an attribute holds a tensor
 _PLAIN_OPERATOR = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*").fullmatch
@@ -347,8 +350,8 @@ class _Printer:
         lines += [f"{pad}{self.initializer(t)}\n" for t in tensors]
         lines += [f"{pad}sparse {self.sparse(s)}\n" for s in sparse]
         tails, defaults = self.find_tails(nodes, rules, len(pad))
-        hidden = self.find_hidden(nodes, tails, rules, outputs, before) if hides else set()
-        self.nodes(nodes, tails, defaults, rules, hidden, before, types, pad, lines)
+        hidden, holes = self.find_hidden(nodes, tails, rules, outputs, before, types) if hides else (set(), {})
+        self.nodes(nodes, tails, defaults, rules, hidden, holes, before, types, pad, lines)
         self.tensor_name = outer
         each = [
             f"{pad}{text}\n"
@@ -362,8 +365,9 @@ class _Printer:
         sample = range(0, len(nodes), step)
         value = find_value_pattern(
             (k, made[0])
-            for k in sample[: len(sample) - (len(nodes) - 1 in sample)]
-            if len(made := nodes[k][1]) == 1 and (fed := nodes[k + 1][0]) and made[0] == fed[0]
+            for k in sample
+            if len(made := nodes[k][1]) == 1
+            and (_PARAMETER in nodes[k][3] or (k + 1 < len(nodes) and (fed := nodes[k + 1][0]) and made[0] == fed[0]))
         )
         name = find_name_pattern([(k, nodes[k][2], nodes[k][1][0] if nodes[k][1] else b"") for k in sample])
         empty = sum(1 for k in sample if b":\0" in nodes[k][3] and split(nodes[k][3], NODE)[0].get(7) == [b""])
@@ -443,6 +447,7 @@ class _Printer:
                 by_operator.setdefault(told[0], []).append((count, told[1]))
         self.is_rehearsal = False
         defaults: dict[str, str] = {}
+        by_operator.pop("onnxtext.Parameter", None)  # these mostly stand in place, as operands
         for operator, bags in by_operator.items():
             counts: Counter[str] = Counter()
             for count, attributes in bags:
@@ -509,6 +514,7 @@ class _Printer:
         defaults: dict[str, str],
         rules: Naming,
         hidden: set[int],
+        holes: dict[int, str],
         before: dict[int, list[bytes]],
         types: dict[bytes, bytes],
         pad: str,
@@ -517,12 +523,15 @@ class _Printer:
         """Append the lines of all nodes."""
         known, same = self.known, rules.same_types
         self.name_values(nodes)
-        if not (before or types or same or hidden or rules.node or self.escaped):
+        if not (before or types or same or hidden or holes or rules.node or self.escaped):
             self.plain_nodes(nodes, tails, defaults, rules, pad, lines)
             return
         chain: list[str] = []
         for k, node in enumerate(nodes):
             ins, outs, _, _ = node
+            if k in holes:
+                self.scope.names[outs[0]] = holes[k]
+                continue
             if k in before:
                 lines += [f"{pad}{text}\n" for text in self.infos(before[k])]
             told = self.short_node(k, node, tails, defaults, rules, len(pad))
@@ -539,7 +548,7 @@ class _Printer:
             only = first if len(outs) == 1 else None
             left = ", ".join([self.define(out) + self.result_type(out, types, only) for out in outs])
             chain.append(f"{operator}{operands}{bag}")
-            lines.append(f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(chain) + "\n")
+            lines.append(f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(_repeats(chain)) + "\n")
             chain = []
         if len(nodes) in before:
             lines += [f"{pad}{text}\n" for text in self.infos(before[len(nodes)])]
@@ -648,31 +657,78 @@ class _Printer:
         rules: Naming,
         outputs: list[bytes],
         before: dict[int, list[bytes]],
-    ) -> set[int]:
-        """Return the nodes whose only output goes unnamed, because a chain hands it to the next node and no other."""
+        types: dict[bytes, bytes],
+    ) -> tuple[set[int], dict[int, str]]:
+        """Return the nodes whose only output goes unnamed, because a chain hands it to the next node and no other.
+
+        And the weights of which only the type is known that stand in place, as operands of the node behind them.
+        """
         name_of, prefix = rules.value.name, rules.value.prefix
-        candidates = []
-        for k, (node, following) in enumerate(pairwise(nodes)):
-            made, fed = node[1], following[0]
-            if len(made) == 1 and fed and made[0] == fed[0] and made[0].startswith(prefix) and made[0] == name_of(k):
-                candidates.append(k)
-        if not candidates:
-            return set()
+        named = {
+            k
+            for k, node in enumerate(nodes)
+            if len(node[1]) == 1 and node[1][0].startswith(prefix) and node[1][0] == name_of(k)
+        }
+        if not named:
+            return set(), {}
         uses = Counter([n for node in nodes for n in node[0]])
         uses.update(outputs)
-
-        def is_short(node: _Node) -> bool:
-            """Tell whether a node has a short notation."""
-            if node[3] in tails:
-                return tails[node[3]] is not None and not (self.escaped and _node_bytes(node) in self.escaped)
-            fields, opaque = split(node[3], NODE)
-            return 4 in fields and not opaque
-
-        return {
-            k
-            for k in candidates
-            if uses[nodes[k][1][0]] == 1 and k + 1 not in before and is_short(nodes[k]) and is_short(nodes[k + 1])
+        holes = {
+            k: text
+            for k in named
+            if _PARAMETER in nodes[k][3]
+            and uses[nodes[k][1][0]] == 1
+            and nodes[k][1][0] not in types
+            and (text := self.hole_text(nodes[k])) is not None
         }
+        hidden: set[int] = set()
+        last, pending = -1, []  # the last node that is no hole, and the holes behind it
+        for k, node in enumerate(nodes):
+            if k in holes:
+                pending.append(k)
+                continue
+            fed = node[0]
+            if pending:
+                places = [fed.index(nodes[p][1][0]) if nodes[p][1][0] in fed else -1 for p in pending]
+                stay = not any(p in before for p in [*pending, k]) and self.is_short(node, tails)
+                if not stay or places[0] < 0 or any(a >= b for a, b in pairwise(places)):
+                    for p in pending:
+                        del holes[p]
+                    last = pending[-1]
+            if last in named and fed and last not in holes and nodes[last][1][0] == fed[0]:
+                between = all(p in holes for p in range(last + 1, k)) and not any(
+                    p in before for p in range(last + 1, k + 1)
+                )
+                if between and uses[fed[0]] == 1 and self.is_short(nodes[last], tails) and self.is_short(node, tails):
+                    hidden.add(last)
+            last, pending = k, []
+        for p in pending:
+            del holes[p]
+        return hidden, holes
+
+    def is_short(self, node: _Node, tails: dict[bytes, _Tail | None]) -> bool:
+        """Tell whether a node has a short notation."""
+        if node[3] in tails:
+            return tails[node[3]] is not None and not (self.escaped and _node_bytes(node) in self.escaped)
+        fields, opaque = split(node[3], NODE)
+        return 4 in fields and not opaque
+
+    def hole_text(self, node: _Node) -> str | None:
+        """Return `f32[16,3,3,3]` for a weight with a type and no data, or None where the node is something else."""
+        ins, _, name, tail = node
+        fields, opaque = split(tail, NODE)
+        if ins or name is not None or opaque or set(fields) != {4, 5, 7} or len(fields[5]) != 2:
+            return None
+        if fields[4][0] != b"Parameter" or fields[7][0] != HOLE_DOMAIN or tail in self.escaped:
+            return None
+        (dtype, rest), (shape, more) = (split(a, ATTRIBUTE) for a in fields[5])
+        if rest or more or set(dtype) != {1, 3, 20} or dtype[1][0] != b"dtype" or dtype[20][0] != _AT.INT:
+            return None
+        if shape.get(1) != [b"shape"] or shape.get(20) != [_AT.INTS] or not set(shape) <= {1, 8, 20, 21}:
+            return None
+        if 21 in shape:
+            return None if 8 in shape else f"{dtype_name(dtype[3][0])}[{print_param(shape[21][0])}]"
+        return f"{dtype_name(dtype[3][0])}[{','.join(map(str, shape.get(8, [])))}]"
 
     def tail(self, wire: bytes, rules: Naming, level: int) -> tuple[str, str, str] | None:
         """Return operator, attributes and fields from the bytes behind a node's name, or None: print it whole."""
@@ -821,13 +877,13 @@ class _Printer:
                 return numbers[0] if not dims and len(numbers) == 1 else f"[{','.join(numbers)}]"
         if self.sidecar is None or len(raw) <= 2 * INLINE_ELEMENTS:
             return _base64(raw)
-        fits = dtype and dtype.safetensors and count * dtype.bits == len(raw) * 8
+        fits = dtype and (count * dtype.bits + 7) // 8 == len(raw)
         key = self.key(name)
-        if fits and dtype:
+        if fits and dtype and dtype.safetensors:
             self.sidecar.add(key, dtype.safetensors, dims, raw)
         else:
             self.sidecar.add(key, "U8", [len(raw)], raw)
-        return "" if not named and key.encode() == name else f"stored({print_string(key.encode())})"
+        return "" if fits and not named and key.encode() == name else f"stored({print_string(key.encode())})"
 
     def typed_data(self, typed: Field, values: list, dims: list[int], name: bytes) -> str:
         """Return the elements of a typed field (float_data, int64_data, …), `data` in front: raw is the usual form."""
@@ -845,8 +901,9 @@ class _Printer:
             self.sidecar.add(key, "U8", [len(payload)], payload)
         else:
             size = 4 if typed.name == "float_data" else 8
-            shape = dims if _count(dims) * size == len(payload) else [len(payload) // size]
-            self.sidecar.add(key, "F32" if size == 4 else "F64", shape, payload)
+            fits = _count(dims) * size == len(payload)
+            kind = ("F32" if size == 4 else "F64") if fits else "U8"
+            self.sidecar.add(key, kind, dims if fits else [len(payload)], payload)
         return f"data stored({print_string(key.encode())})"
 
     def key(self, name: bytes) -> str:
@@ -1021,6 +1078,20 @@ def _head(wire: bytes, at: int, end: int) -> _Node:
             size, at = read_varint(wire, at - 1)
         return ins, outs, wire[at : at + size], wire[at + size : end]
     return ins, outs, None, wire[at:end]
+
+
+def _repeats(chain: list[str]) -> list[str]:
+    """Return the links of a chain, equal ones in a row as one with their number."""
+    if len(chain) < 3:
+        return chain
+    out = []
+    for text, run in groupby(chain):
+        count = len(list(run))
+        while count > 0:
+            times = min(count, MAX_REPEAT)
+            out.append(text if times == 1 else f"repeat {times} {text}")
+            count -= times
+    return out
 
 
 def _bag(*parts: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+from onnxtext_grammar.interning import Texts
+
 
 class Number(NamedTuple):
     text: str
@@ -156,6 +158,14 @@ class Name(NamedTuple):
     at: int
 
 
+class Hole(NamedTuple):
+    """`f32[16,3,3,3]` as an operand: a weight of which only the type is known; the shape may be a function's `$w`."""
+
+    dtype: str
+    shape: list[int] | bytes
+    at: int
+
+
 class Target(NamedTuple):
     name: Name | None  # None: `_`, an output without a name
     type: Type | None
@@ -166,9 +176,10 @@ class Link(NamedTuple):
 
     operator: bytes
     form: str  # "word", "string" or "function"
-    operands: list[Name | None]
+    operands: list[Name | Hole | None]
     bag: Bag | None
     type: Type | None
+    times: int  # `repeat n`: so many in a row, each fed by the one before
     at: int
 
 
@@ -271,7 +282,7 @@ class Module(NamedTuple):
     models: list[Bag]
     functions: list[Function]
     graphs: list[Graph]
-    texts: dict[str, bytes]  # the interned strings
+    texts: Texts  # the interned strings
 
 
 Value: TypeAlias = (

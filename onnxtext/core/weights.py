@@ -17,10 +17,11 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Sidecar:
         self._entries[key] = (dtype, shape, data)
         self._table = None
 
-    def get(self, key: str) -> bytes | memoryview:
+    def get(self, key: str, dtype: str = "", dims: Sequence[int] = ()) -> bytes | memoryview:
         """Return the bytes of a tensor that was added."""
         return self._entries[key][2]
 
@@ -105,18 +106,27 @@ class Weights:
                 f"{sha256(table).hexdigest()[:_DIGEST_DIGITS]}, the text asks for {digest}; "
                 "give the right file with --weights"
             )
-        self._spans = _read_table(path, bytes(table[8:]), len(self._file) - 8 - size)
+        self._spans, self._types = _read_table(path, bytes(table[8:]), len(self._file) - 8 - size)
         self._hashes = self._spans.pop("__metadata__")
         self._start = 8 + size
 
     def __contains__(self, key: str) -> bool:
         return key in self._spans
 
-    def get(self, key: str) -> memoryview:
-        """Return the bytes of a tensor, a view of the file.  Raises WeightsError where it is missing or damaged."""
+    def get(self, key: str, dtype: str = "", dims: Sequence[int] = ()) -> memoryview:
+        """Return the bytes of a tensor, a view of the file.
+
+        Raises WeightsError where it is missing, or is another than the safetensors type and dimensions that the text
+        has; bytes without a type (U8) are what they are.
+        """
         if key not in self._spans:
             raise WeightsError(f"{self.path}: holds no tensor {key!r}{nearest(key, self._spans)}")
         begin, end = self._spans[key]
+        held = self._types[key]
+        if dtype and held[0] != "U8" and held != (dtype, list(dims)):
+            raise WeightsError(
+                f"{self.path}: the tensor {key!r} is {held[0]}{held[1]} here, and {dtype}{list(dims)} in the text"
+            )
         return self._file[self._start + begin : self._start + end]
 
     def check(self, keys: list[str]) -> None:
@@ -129,8 +139,11 @@ class Weights:
                     )
 
 
-def _read_table(path: object, text: bytes, available: int) -> dict:
-    """Return the span of each tensor and, under "__metadata__", the metadata.  Raises WeightsError."""
+def _read_table(path: object, text: bytes, available: int) -> tuple[dict, dict[str, tuple[str, list[int]]]]:
+    """Return the span of each tensor and, under "__metadata__", the metadata; and types and shapes.
+
+    Raises WeightsError.
+    """
 
     def wrong(what: str) -> WeightsError:
         return WeightsError(f"{path}: not a safetensors file: {what}")
@@ -145,16 +158,30 @@ def _read_table(path: object, text: bytes, available: int) -> dict:
     if not isinstance(metadata, dict):
         raise wrong("its metadata is not an object")
     spans: dict = {"__metadata__": metadata}
+    types: dict[str, tuple[str, list[int]]] = {}
     for key, entry in table.items():
-        offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
-        if not (isinstance(offsets, list) and len(offsets) == 2 and all(type(n) is int for n in offsets)):
-            raise wrong(f"the tensor {key!r} has no data_offsets")
-        if not 0 <= offsets[0] <= offsets[1] <= available:
+        fields = entry if isinstance(entry, dict) else {}
+        dtype, shape, offsets = fields.get("dtype"), fields.get("shape"), fields.get("data_offsets")
+        if not (isinstance(dtype, str) and _are_ints(shape) and _are_ints(offsets) and len(offsets) == 2):
+            raise wrong(f"the tensor {key!r} has no dtype, shape and data_offsets")
+        if not 0 <= offsets[0] <= offsets[1]:
+            raise wrong(f"the tensor {key!r} lies at {offsets}, which is no span")
+        if offsets[1] > available:
             raise WeightsError(
                 f"{path}: cut short: the tensor {key!r} ends at byte {offsets[1]} of {available} bytes of data"
             )
         spans[key] = (offsets[0], offsets[1])
-    return spans
+        types[key] = (dtype, shape)
+    last, before = 0, ""
+    for begin, end, key in sorted((*spans[key], key) for key in table):
+        if begin < last:
+            raise wrong(f"the tensors {before!r} and {key!r} overlap")
+        last, before = max(last, end), key
+    return spans, types
+
+
+def _are_ints(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(n) is int for n in value)
 
 
 def filler(how: str) -> Callable[[str, str, Sequence[int]], bytes]:
@@ -162,7 +189,7 @@ def filler(how: str) -> Callable[[str, str, Sequence[int]], bytes]:
 
     Random floats are uniform, scaled by the fan-in for matrices and kernels (He et al. 2015, variance 1 / fan-in) and
     in [0, 1) for vectors and scalars, which are often variances; all other elements are zeros.  One seed and key give
-    one tensor.  Raises UsageError.
+    one tensor.  Raises UsageError; what is returned raises ValueError where a tensor cannot be made up.
     """
     kind, _, seed = how.partition(":")
     if kind not in ("zeros", "random") or (seed and (kind == "zeros" or not seed.isdecimal())):
@@ -171,20 +198,33 @@ def filler(how: str) -> Callable[[str, str, Sequence[int]], bytes]:
     def fill(key: str, dtype: str, dims: Sequence[int]) -> bytes:
         match = _WIDTH(dtype)
         if match is None:
-            raise WeightsError(f"no data can be made up for the tensor {key!r} of {dtype}")
+            raise ValueError(f"no data can be made up for the elements of {dtype}")
+        if min(dims, default=0) < 0:
+            raise ValueError(f"no data can be made up for the dimension {min(dims)}")
         bits = 8 if dtype == "bool" else int(match[1])
-        count = math.prod(dims)
-        if kind == "zeros" or dtype not in _RANDOM:
-            return bytes((count * bits + 7) // 8)
-        number = int.from_bytes(sha256(f"{seed or 0}:{key}".encode()).digest()[:8], "little")
-        values = np.random.default_rng(number).random(count, dtype=np.float32)
-        if len(dims) > 1:
-            values = (2 * values - 1) * np.float32(math.sqrt(3 / max(1, math.prod(dims[1:]))))
-        if dtype == "bf16":  # the upper half of a float32
-            return (values.view(np.uint32) >> 16).astype("<u2").tobytes()
-        return values.astype(_RANDOM[dtype]).tobytes()
+        count = element_count(dims)
+        try:
+            if kind == "zeros" or dtype not in _RANDOM:
+                return bytes((count * bits + 7) // 8)
+            number = int.from_bytes(sha256(f"{seed or 0}:{key}".encode()).digest()[:8], "little")
+            values = np.random.default_rng(number).random(count, dtype=np.float32)
+            if len(dims) > 1:
+                values = (2 * values - 1) * np.float32(math.sqrt(3 / max(1, element_count(dims[1:]))))
+            if dtype == "bf16":  # the upper half of a float32
+                return (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+            return values.astype(_RANDOM[dtype]).tobytes()
+        except (MemoryError, OverflowError, ValueError) as error:
+            raise ValueError(f"{count} elements of {dtype} are more than the memory holds") from error
 
     return fill
+
+
+def element_count(dims: Iterable[int]) -> int:
+    """Return the number of elements of a shape, none where a dimension is negative; 2**80 where there are more."""
+    count = 1
+    for dim in dims:
+        count = min(count * max(dim, 0), 1 << 80)  # bounded, so that ten thousand dimensions cost nothing
+    return count
 
 
 _WIDTH = re.compile(r"bool|(?:f|bf|[iuc])([0-9]+).*").fullmatch
