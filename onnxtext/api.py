@@ -161,6 +161,10 @@ def read_text(
     assembled = parse(text, source, open_weights=open_weights, filler=filler(fill) if fill is not None else None)
     if opened and isinstance(opened[0], Weights):
         opened[0].check(assembled.used)
+    if fill is not None and b"Parameter" in assembled.wire:  # weights of which only the type is known
+        how, _, seed = fill.partition(":")
+        filled = _rewritten(Source(canonical(assembled.wire), assembled.blobs), f"fill{{how={how},seed={seed or 0}}}")
+        assembled.wire = filled.wire
     return assembled
 
 

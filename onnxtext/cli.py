@@ -208,6 +208,45 @@ def passes(
 
 
 @app.command()
+def fmt(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Texts to rewrite in place; - from standard input to standard output."),
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write no text: name the files that would change; 1 if there are any.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write no text but what would change, as a diff; 1 if anything would.")
+    ] = False,
+) -> None:
+    """Lay texts out as encode does, with their comments."""
+    from onnxtext import api
+    from onnxtext.core.files import read_bytes, write_output
+    from onnxtext_grammar.formatter import format_text
+
+    failed = changed = False
+    for file in files:
+        source = "<stdin>" if file == "-" else file
+        try:
+            old = api._decode_utf8(read_bytes(file), source)
+            new = format_text(old, source)
+            if check and new != old:
+                print(source, file=sys.stderr)
+            if diff:
+                write_output("-", [_diff(old, new, source).encode()])
+            if not (check or diff) and (new != old or file == "-"):  # a file that stays as it is keeps its time
+                write_output(file, [new.encode()])
+        except OnnxTextError as error:  # the other files do not have to wait for this one
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+        else:
+            changed = changed or new != old
+    if failed or (changed and (check or diff)):
+        raise typer.Exit(2 if failed else 1)
+
+
+@app.command()
 def grammar() -> None:
     """Write the grammar of the language, in lark's notation."""
     from onnxtext.core.files import write_output
@@ -222,6 +261,15 @@ def _refuse_terminal(held_bytes: int) -> None:
             f"the weights are {held_bytes / 1e6:.0f} MB, too much for a terminal: use -o FILE (weights beside it), "
             "--weights elide (without them), --weights inline (with them, as base64), or a pipe"
         )
+
+
+def _diff(old: str, new: str, source: str) -> str:
+    """Return the unified diff from one text to another, empty where they are equal."""
+    import difflib
+
+    lines = [re.findall(r"[^\n]*\n|[^\n]+", text) for text in (old, new)]  # splitlines would part more than lines
+    found = difflib.unified_diff(*lines, source, source)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
 
 
 def _note(message: str) -> None:

@@ -91,7 +91,7 @@ def run_pipeline(
     for p in passes.body:
         if _ORDER.index(kept_by(p)) > _ORDER.index(at_least):
             raise UsageError(f"the pass {p} is {kept_by(p)}, and only {at_least} ones are wanted")
-    context = Context(blobs or Blobs())
+    context = Context(Blobs() if blobs is None else blobs)
     current, result = model, Result(model)
     size = measure(model)
     for number, p in enumerate(passes.body):

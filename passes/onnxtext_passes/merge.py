@@ -9,6 +9,7 @@ import onnx
 
 from onnxtext_grammar.naming import Counted, Starred, find_name_pattern
 from onnxtext_passes.base import Context, Pass
+from onnxtext_passes.holes import is_hole
 from onnxtext_passes.scopes import Holder, captured, count_uses, holders, output_names, replace_all
 
 
@@ -37,9 +38,9 @@ class Merge(Pass):
 def _merge(holder: Holder, taken: Counter[str], number: int) -> int:
     """Merge the runs of one graph or function, and return how many names and places changed."""
     nodes = list(holder.node)
-    links = _links(holder, nodes)
-    order = _order(nodes, links)
-    hidden = {nodes[i].output[0]: k for k, i in enumerate(order) if i in links}
+    links, holes = _links(holder, nodes)
+    order = _order(nodes, links, holes)
+    hidden = {nodes[i].output[0]: k for k, i in enumerate(order) if i in links or i in holes}
     if not hidden:
         return 0
     prefix = _free_prefix(taken, hidden, number)
@@ -57,8 +58,9 @@ def _merge(holder: Holder, taken: Counter[str], number: int) -> int:
     if moved:
         replace_all(holder.node, [nodes[i] for i in order])
     for node in holder.node:
-        if node.input and node.input[0] in renamed:
-            node.input[0] = renamed[node.input[0]]
+        for place, name in enumerate(node.input):
+            if name in renamed:
+                node.input[place] = renamed[name]
         if node.output and node.output[0] in renamed:
             node.output[0] = renamed[node.output[0]]
     for info in holder.value_info:
@@ -71,8 +73,11 @@ def _merge(holder: Holder, taken: Counter[str], number: int) -> int:
     return len(renamed) + moved
 
 
-def _links(holder: Holder, nodes: list[onnx.NodeProto]) -> dict[int, int]:
-    """Return, for each node whose result only one other node uses, as its first operand, the number of that node."""
+def _links(holder: Holder, nodes: list[onnx.NodeProto]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return, for each node whose result only one other node uses, as its first operand, the number of that node.
+
+    And for each weight without data that only one node uses, as any operand, the number of that node.
+    """
     uses = count_uses(holder)
     made = Counter(name for node in nodes for name in node.output)
     fixed = captured(holder) | set(output_names(holder))
@@ -87,30 +92,46 @@ def _links(holder: Holder, nodes: list[onnx.NodeProto]) -> dict[int, int]:
     for i, node in enumerate(nodes):
         if node.input and node.input[0]:
             users.setdefault(node.input[0], i)
-    links = {}
+    anywhere = {name: i for i, node in enumerate(nodes) for name in node.input}
+    links, holes = {}, {}
     for i, node in enumerate(nodes):
         if len(node.output) != 1 or node.device_configurations:
             continue
         name = node.output[0]
-        user = users.get(name, -1)
-        if user > i and uses[name] == 1 and made[name] == 1 and name not in fixed:
-            links[i] = user
-    return links
+        if uses[name] != 1 or made[name] != 1 or name in fixed:
+            continue
+        if is_hole(node) and not node.HasField("name"):
+            if anywhere.get(name, -1) > i:
+                holes[i] = anywhere[name]
+        elif users.get(name, -1) > i:
+            links[i] = users[name]
+    return links, holes
 
 
-def _order(nodes: list[onnx.NodeProto], links: dict[int, int]) -> list[int]:
-    """Return the order in which the nodes of a run stand together, where the last of the run stood."""
+def _order(nodes: list[onnx.NodeProto], links: dict[int, int], holes: dict[int, int]) -> list[int]:
+    """Return the order in which the nodes of a run stand together, where the last of the run stood.
+
+    A weight without data stands in front of the node that uses it, in the order of the operands.
+    """
+    weights: dict[int, list[int]] = {}
+    for i, user in holes.items():
+        weights.setdefault(user, []).append(i)
+    for user, found in weights.items():
+        places = {name: place for place, name in enumerate(nodes[user].input)}
+        found.sort(key=lambda i: places[nodes[i].output[0]])
     heads = dict.fromkeys(range(len(nodes)), -1)  # node -> the node that feeds it in its run
     for i, user in links.items():
         heads[user] = i
     order: list[int] = []
     for i in range(len(nodes)):
-        if i in links:
+        if i in links or i in holes:
             continue
         run = [i]
         while heads[run[-1]] >= 0:
             run.append(heads[run[-1]])
-        order += reversed(run)
+        for k in reversed(run):
+            order += weights.get(k, [])
+            order.append(k)
     return order
 
 

@@ -19,9 +19,11 @@ GROUP = "onnxtext.passes"
 
 # Name on the command line -> module:class.  One pass a file, under the name of its pass.
 _OURS = {
+    "fill": "onnxtext_passes.fill:Fill",
     "fixpoint": "onnxtext_passes.fixpoint:FixPoint",
     "merge": "onnxtext_passes.merge:Merge",
     "prune": "onnxtext_passes.prune:Prune",
+    "strip": "onnxtext_passes.strip:Strip",
 }
 
 
