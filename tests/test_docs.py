@@ -93,7 +93,7 @@ def read(text: str) -> bytes:
 
 def printed(text: str) -> list[str]:
     """Return how the printer writes the model of `text`: weights inline, beside the text and left out."""
-    assembled = api.read_text(text, fill="zeros")
+    assembled = codec.parse(text, filler=filler("zeros"))
     source = api.Source(canonical(assembled.wire), assembled.blobs)
     texts = [api.print_source(source, weights=mode).text for mode in ("inline", "sidecar", "elide")]
     return texts if "\nweights " in text else [re.sub("\nweights .*", "", t) for t in texts]
