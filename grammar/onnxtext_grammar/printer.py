@@ -522,10 +522,11 @@ class _Printer:
     ) -> None:
         """Append the lines of all nodes."""
         known, same = self.known, rules.same_types
-        self.name_values(nodes)
         if not (before or types or same or hidden or holes or rules.node or self.escaped):
-            self.plain_nodes(nodes, tails, defaults, rules, pad, lines)
-            return
+            texts = _plain_results(nodes)
+            if texts:
+                self.plain_nodes(nodes, texts, tails, defaults, rules, pad, lines)
+                return
         chain: list[str] = []
         for k, node in enumerate(nodes):
             ins, outs, _, _ = node
@@ -556,17 +557,21 @@ class _Printer:
     def plain_nodes(
         self,
         nodes: list[_Node],
+        texts: list[str],
         tails: dict[bytes, _Tail | None],
         defaults: dict[str, str],
         rules: Naming,
         pad: str,
         lines: list[str],
     ) -> None:
-        """Append the lines of nodes without chains and types: what printing a very large graph costs, so all inline."""
-        names, use, values, append = self.scope.names, self.scope.use, self.values, lines.append
-        for k, (ins, outs, name, tail) in enumerate(nodes):
+        """Append the lines of nodes without chains and types: what printing a very large graph costs, so all inline.
+
+        `texts`: how the result of each node prints.
+        """
+        names, use, append = self.scope.names, self.scope.use, lines.append
+        for k, ((ins, outs, name, tail), text) in enumerate(zip(nodes, texts, strict=True)):
             found = tails.get(tail)
-            if found is None or name is not None or len(outs) != 1:
+            if found is None or name is not None:
                 node = (ins, outs, name, tail)
                 told = self.short_node(k, node, tails, defaults, rules, len(pad))
                 if told is None:
@@ -578,7 +583,6 @@ class _Printer:
                 append(f"{pad}{left}{' = ' if outs else ''}{operator}{operands}{bag}\n")
                 continue
             operator, _, _, bag = found
-            text = values[outs[0]]
             try:
                 if len(ins) == 1:
                     append(f"{pad}{text} = {operator}({names[ins[0]]}){bag}\n")
@@ -589,17 +593,6 @@ class _Printer:
             except KeyError:  # a name of an outer graph, or of none
                 append(f"{pad}{text} = {operator}({', '.join(map(use, ins))}){bag}\n")
             names[outs[0]] = text
-
-    def name_values(self, nodes: list[_Node]) -> None:
-        """Note how the results of all nodes print: of all at once where none needs quotes, which is far quicker."""
-        names = [out for node in nodes for out in node[1]]
-        joined = b"\n".join(names)
-        if joined.count(b"\n") == len(names) - 1 and _PLAIN_NAMES(joined):
-            texts = ("%" + joined.decode().replace("\n", "\n%")).split("\n")
-            self.values.update(zip(names, texts, strict=True))
-        else:
-            self.values.update((name, print_value(name)) for name in names)
-        self.values[b""] = "_"
 
     def short_node(
         self,
@@ -1092,6 +1085,18 @@ def _repeats(chain: list[str]) -> list[str]:
             out.append(text if times == 1 else f"repeat {times} {text}")
             count -= times
     return out
+
+
+def _plain_results(nodes: list[_Node]) -> list[str]:
+    """Return how the results of all nodes print where each has one whose name needs no quotes, otherwise nothing.
+
+    All names are looked at in one go, which is far quicker than one by one.
+    """
+    names = [node[1][0] for node in nodes if len(node[1]) == 1]
+    joined = b"\n".join(names)
+    if len(names) != len(nodes) or joined.count(b"\n") != len(names) - 1 or not _PLAIN_NAMES(joined):
+        return []
+    return ("%" + joined.decode().replace("\n", "\n%")).split("\n")
 
 
 def _bag(*parts: str) -> str:
