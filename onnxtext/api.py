@@ -9,13 +9,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import onnx
 import onnx.serialization
+from google.protobuf.message import EncodeError
 
 from onnxtext.core.blobs import Blobs, attach, detach
 from onnxtext.core.errors import ModelError, UsageError, WeightsError, nearest
@@ -32,6 +34,7 @@ DETACH_BYTES = 16_000_000  # of a model in memory, from which on its large data 
 VERIFY_BYTES = 4_000_000  # of a model without its weights, up to which `encode` reads its own text back by default
 
 WeightsMode = Literal["sidecar", "inline", "elide"]
+_MODES = get_args(WeightsMode)
 PathLike = str | os.PathLike[str]
 
 
@@ -61,7 +64,7 @@ def read_model(model: onnx.ModelProto | PathLike) -> Source:
     if isinstance(model, bytes | bytearray | memoryview) or not isinstance(model, str | os.PathLike):
         raise UsageError(f"a model is an onnx.ModelProto or a path, not {type(model).__name__}")
     data = map_bytes(model)
-    if bytes(data[:6]) == b"onnxt ":
+    if _BEGINS_A_TEXT(data) or os.fspath(model).endswith(EXTENSION):
         name, beside = ("<stdin>", None) if model == "-" else (str(model), model)
         assembled = read_text(_decode_utf8(bytes(data), name), name, beside=beside)
         return Source(canonical(assembled.wire), assembled.blobs)
@@ -77,10 +80,18 @@ def read_model(model: onnx.ModelProto | PathLike) -> Source:
     return source
 
 
+_BEGINS_A_TEXT = re.compile(rb"(?:[ \t\r\n]|//[^\n]*+\n)*+onnxt").match
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"a path is a str or os.PathLike, not {type(path).__name__}")
+
+
 def _serialize(model: onnx.ModelProto) -> bytes:
     try:
         return model.SerializeToString(deterministic=True)
-    except ValueError as error:
+    except (EncodeError, ValueError) as error:
         raise ModelError(
             f"protobuf cannot serialize this model ({error}); save its weights as external data, or give a file's path"
         ) from error
@@ -91,10 +102,8 @@ def print_source(source: Source, *, weights: WeightsMode = "inline", verify: boo
     from onnxtext_grammar.codec import print_checked
     from onnxtext_grammar.printer import print_model
 
-    if weights not in ("sidecar", "inline", "elide"):
-        raise UsageError(
-            f"weights are sidecar, inline or elide, not {weights}{nearest(weights, ['sidecar', 'inline', 'elide'])}"
-        )
+    if weights not in _MODES:
+        raise UsageError(f"weights are sidecar, inline or elide, not {weights}{nearest(str(weights), _MODES)}")
     if verify is None:
         verify = len(source.wire) <= VERIFY_BYTES
     inline, elided = weights == "inline", weights == "elide"
@@ -145,6 +154,8 @@ def read_text(
 
     if weights is not None and fill is not None:
         raise UsageError("weights come from a file or are made up: give --weights or --fill, not both")
+    if weights is not None:
+        _check_path(weights)
     opened: list[Weights | Sidecar] = []
 
     def open_weights(digest: str | None) -> Weights | Sidecar:
@@ -192,7 +203,7 @@ def _decode_utf8(data: bytes, source: str) -> str:
         ) from error
 
 
-def model_of(assembled: Assembled) -> onnx.ModelProto:
+def model_of(assembled: Assembled | Source) -> onnx.ModelProto:
     """Return the ModelProto.  Raises ModelError where protobuf does not read it."""
     data = b"".join(attach(assembled.wire, assembled.blobs))
     try:
@@ -207,6 +218,8 @@ def decode(text: str, *, weights: PathLike | None = None, fill: str | None = Non
     `weights`, `fill`: where data that the text does not hold comes from, a file or "zeros", "random", "random:SEED".
     Raises TextError with the place of what is wrong, WeightsError where data is missing.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"a text is a str, not {type(text).__name__}; onnxtext.load reads a file")
     return model_of(read_text(text, "<text>", weights=weights, fill=fill))
 
 
@@ -217,37 +230,92 @@ def save(
     passes: str = "",
     weights: WeightsMode = "sidecar",
     verify: bool | None = None,
+    restorable: bool = False,
 ) -> Printed:
     """Write a model as a text, by default with its weights in `path` + ".safetensors" beside it.
 
-    Both files are written aside and renamed when whole.  Returns what was printed, with the escapes it needed.
-    Raises ModelError, FileProblem, UsageError.
+    `restorable`: write what undoes the passes, which must be exact ones, in `path` + ".undo" beside it.
+    All files are written aside and renamed when whole.  Returns what was printed, with the escapes it needed.
+    Raises ModelError, FileProblem, UsageError, UndoError.
     """
-    return write_text(
-        print_source(_rewritten(read_model(model), passes), weights=weights, verify=verify), path, weights
-    )
+    _check_path(path)
+    source = read_model(model)
+    rewritten = _rewritten(source, passes)
+    record = record_of(source, rewritten, passes) if restorable else None
+    return write_text(print_source(rewritten, weights=weights, verify=verify), path, weights, record)
 
 
-def write_text(printed: Printed, path: PathLike, weights: WeightsMode) -> Printed:
-    """Write a text and, for weights "sidecar", the file that holds them."""
-    target, beside = Path(path), sidecar_path(path)
-    if weights == "sidecar" and printed.sidecar:
-        if not is_replaceable(path):
-            raise UsageError(f"{path}: no weights file can stand beside a device or pipe: write the weights inline")
-        with replacing(beside, target) as (weights_file, text_file):
-            printed.sidecar.write(weights_file)
-            write_pieces(text_file, [printed.text.encode()])
-    else:
+def record_of(source: Source, rewritten: Source, passes: str) -> bytes:
+    """Return the record that undoes `passes`.  Raises UsageError, which names it, where one of them is not exact."""
+    from onnxtext.rewriting import require_exact
+    from onnxtext.undo import make_record
+
+    require_exact(passes)
+    return make_record(source, rewritten)
+
+
+def write_text(printed: Printed, path: PathLike, weights: WeightsMode, record: bytes | None = None) -> Printed:
+    """Write a text and, for weights "sidecar", the file that holds them, and the record that undoes passes."""
+    from onnxtext.undo import undo_path
+
+    sidecar = printed.sidecar if weights == "sidecar" and printed.sidecar else None
+    beside = [sidecar_path(path)] if sidecar is not None else []
+    beside += [undo_path(path)] if record is not None else []
+    if not beside:
         write_output(path, [printed.text.encode()])
+        return printed
+    if not is_replaceable(path):
+        what = "weights file" if sidecar is not None else "record"
+        instead = "write the weights inline" if record is None else "leave out --restorable"
+        raise UsageError(f"{path}: no {what} can stand beside a device or pipe: {instead}")
+    with replacing(*beside, Path(path)) as files:
+        if sidecar is not None:
+            sidecar.write(files[0])
+        if record is not None:
+            write_pieces(files[-2], [record])
+        write_pieces(files[-1], [printed.text.encode()])
     return printed
 
 
-def load(path: PathLike, *, weights: PathLike | None = None, fill: str | None = None) -> onnx.ModelProto:
-    """Return the model of a text file, with the weights beside it.  Raises what `decode` raises, and FileProblem."""
+def load(
+    path: PathLike, *, weights: PathLike | None = None, fill: str | None = None, restore: bool = False
+) -> onnx.ModelProto:
+    """Return the model of a text file, with the weights beside it.
+
+    `restore`: undo the passes it went through, with the record beside it.
+    Raises what `decode` raises, FileProblem, and UndoError where there is no record, or that of another text.
+    """
+    _check_path(path)
     source = "<stdin>" if path == "-" else str(path)
     text = _decode_utf8(read_bytes(path), source)
     beside = None if path == "-" else path
-    return model_of(read_text(text, source, beside=beside, weights=weights, fill=fill))
+    if restore:
+        refuse_restoring(path, fill)
+    assembled = read_text(text, source, beside=beside, weights=weights, fill=fill)
+    return model_of(restored(assembled, path) if restore else assembled)
+
+
+def refuse_restoring(path: PathLike, fill: str | None) -> None:
+    """Raise an error where there is no record for a text, or none that can serve, before its weights are read."""
+    from onnxtext.undo import UndoError, undo_path
+
+    if path == "-":
+        raise UsageError("a text from standard input has no record beside it: give its file to --restore")
+    if fill is not None:
+        raise UsageError("made-up weights give no model back: give --restore or --fill, not both")
+    if not os.path.lexists(undo_path(path)):
+        raise UndoError(
+            f"{path}: nothing tells what it was made from: there is no record {undo_path(path)}; "
+            "`encode --restorable` writes one beside the text"
+        )
+
+
+def restored(assembled: Assembled, path: PathLike) -> Source:
+    """Return the model that the text at `path` was made from, by the record beside it.  Raises UndoError."""
+    from onnxtext.undo import restore, undo_path
+
+    source = Source(canonical(assembled.wire), assembled.blobs)
+    return restore(read_bytes(undo_path(path)), source, str(undo_path(path)))
 
 
 class _Serializer(onnx.serialization.ProtoSerializer):

@@ -49,9 +49,16 @@ Passes = Annotated[str, typer.Option(metavar="A,B,…", help="Rewrite the model 
 VerifyPasses = Annotated[
     str, typer.Option(metavar="each|end|none", help="Check the model after each pass, or at the end.")
 ]
+VerifyOutputs = Annotated[
+    bool, typer.Option("--verify-outputs", help="Then also run it: passes that are not lossy give equal outputs.")
+]
+Tokenizer = Annotated[str, typer.Option(metavar="FILE", help="A tokenizer.json in which to count the text's tokens.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Exact = Annotated[bool, typer.Option("--exact", help="Refuse passes that are not exact.")]
 Timing = Annotated[bool, typer.Option("--timing", help="Show the time of each pass.")]
-Stats = Annotated[bool, typer.Option("--stats", help="Show nodes, tensors and bytes before and after each pass.")]
+Stats = Annotated[
+    bool, typer.Option("--stats", help="Show nodes, tensors, parameters and bytes before and after each pass.")
+]
 PrintAfter = Annotated[
     str, typer.Option(metavar="all|changed|NAME", help="Show the text after passes, on standard error.")
 ]
@@ -88,10 +95,19 @@ def encode(
         bool | None,
         typer.Option("--verify/--no-verify", help="Read the text back and compare. Default: where it costs little."),
     ] = None,
+    restorable: Annotated[
+        bool,
+        typer.Option("--restorable", help="Write FILE.undo, with which `decode --restore` undoes exact passes."),
+    ] = False,
+    reproduce: Annotated[
+        bool, typer.Option("--reproduce", help="MODEL is the reproducer of a failure: run again the passes it names.")
+    ] = False,
     verify_passes: VerifyPasses = "none",
+    verify_outputs: VerifyOutputs = False,
     exact: Exact = False,
     timing: Timing = False,
     stats: Stats = False,
+    tokenizer: Tokenizer = "",
     print_after: PrintAfter = "",
     dump_dir: DumpDir = "",
     report: Report = "",
@@ -100,14 +116,37 @@ def encode(
     """Write a model as text."""
     from onnxtext import api
     from onnxtext.core.files import is_replaceable
-    from onnxtext.rewriting import Watch, rewrite
+    from onnxtext.rewriting import Watch, read_reproducer, require_exact, rewrite
 
     mode = weights or ("sidecar" if output != "-" and is_replaceable(output) else "inline")
     if mode == "sidecar" and output == "-":
         raise UsageError("a weights file needs a name: use -o FILE, or --weights inline or elide")
-    source = api.read_model(model)
+    if restorable:
+        if output == "-":
+            raise UsageError("the record of --restorable needs a name: use -o FILE, and it is FILE.undo")
+        require_exact(passes)
+    if reproduce:
+        if passes or verify_passes != "none" or verify_outputs:
+            raise UsageError("a reproducer says itself which passes to run and what to verify: give none with it")
+        source, passes, asked = read_reproducer(model)
+        verify_passes, verify_outputs = asked.verify_passes, asked.verify_outputs
+    else:
+        source = api.read_model(model)
+    original = source
     if passes or dry_run:
-        watch = Watch(verify_passes, exact, timing, stats, print_after, dump_dir, report, dry_run)
+        watch = Watch(
+            verify_passes,
+            exact,
+            timing,
+            stats,
+            print_after,
+            dump_dir,
+            report,
+            dry_run,
+            verify_outputs,
+            tokenizer,
+            reproduce,
+        )
         source = rewrite(source, passes, watch)
         if dry_run:
             return
@@ -125,7 +164,8 @@ def encode(
         _note(f"{model}: {len(printed.escapes)} opaque escapes in the text, for what onnx does not name ({kinds})")
     if to_terminal:  # again: what stands in typed fields, such as float_data, is not set aside
         _refuse_terminal(sum(len(data) for data in re.findall(r'base64\("([^"]*)"', printed.text)) * 3 // 4)
-    api.write_text(printed, output, mode)  # type: ignore[arg-type]  # print_source checked it
+    record = api.record_of(original, source, passes) if restorable else None
+    api.write_text(printed, output, mode, record)  # type: ignore[arg-type]  # print_source checked it
 
 
 @app.command()
@@ -138,6 +178,9 @@ def decode(
     fill: Annotated[
         str | None, typer.Option(metavar="zeros|random[:SEED]", help="Make up the weights that the text lacks.")
     ] = None,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Undo the passes, with the record TEXT.undo of `encode --restorable`.")
+    ] = False,
 ) -> None:
     """Write the model that a text describes."""
     from onnxtext import api
@@ -147,11 +190,17 @@ def decode(
 
     if output == "-" and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError("a model is binary: use -o FILE, or a pipe")
+    if restore:
+        api.refuse_restoring(text, fill)
     source = "<stdin>" if text == "-" else text
     beside = None if text == "-" else text
     content = api._decode_utf8(read_bytes(text), source)
     assembled = api.read_text(content, source, beside=beside, weights=weights, fill=fill)
-    write_output(output, attach(canonical(assembled.wire), assembled.blobs))
+    if restore:
+        original = api.restored(assembled, text)
+        write_output(output, attach(original.wire, original.blobs))
+    else:
+        write_output(output, attach(canonical(assembled.wire), assembled.blobs))
 
 
 @app.command()
@@ -160,9 +209,11 @@ def optimize(
     output: Output = "-",
     passes: Passes = "",
     verify_passes: VerifyPasses = "none",
+    verify_outputs: VerifyOutputs = False,
     exact: Exact = False,
     timing: Timing = False,
     stats: Stats = False,
+    tokenizer: Tokenizer = "",
     print_after: PrintAfter = "",
     dump_dir: DumpDir = "",
     report: Report = "",
@@ -176,9 +227,11 @@ def optimize(
 
     if not passes:
         raise UsageError("optimize needs passes, as in --passes prune,merge; `onnxtext passes` lists them")
-    if output == "-" and sys.stdout.isatty() and not dry_run:
+    if output == "-" and sys.stdout is not None and sys.stdout.isatty() and not dry_run:
         raise UsageError("a model is binary: use -o FILE, or a pipe")
-    watch = Watch(verify_passes, exact, timing, stats, print_after, dump_dir, report, dry_run)
+    watch = Watch(
+        verify_passes, exact, timing, stats, print_after, dump_dir, report, dry_run, verify_outputs, tokenizer
+    )
     source = rewrite(api.read_model(model), passes, watch)
     if not dry_run:
         write_output(output, attach(source.wire, source.blobs))
@@ -196,22 +249,87 @@ def passes(
 
     found = [describe(find_pass(n)) for n in ([name] if name else pass_names())]
     if as_json:
-        print(json.dumps(found[0] if name else found, indent=1))
+        _print(json.dumps(found[0] if name else found, indent=1))
     elif name:
         one = found[0]
-        print(f"{one['name']} ({one['keeps']})\n\n{one['help']}")
-        for option in one["options"]:
-            print(f"\n  {option['name']}: {option['type']} = {option['default']}")
+        options = [f"\n\n  {option['name']}: {option['type']} = {option['default']}" for option in one["options"]]
+        _print(f"{one['name']} ({one['keeps']})\n\n{one['help']}{''.join(options)}")
     else:
-        for one in found:
-            print(f"{one['name']:14} {one['keeps']:11} {one['help'].splitlines()[0]}")
+        _print("\n".join(f"{one['name']:14} {one['keeps']:11} {one['help'].splitlines()[0]}" for one in found))
+
+
+@app.command()
+def bisect(
+    model: Model,
+    passes: Annotated[str, typer.Option(metavar="A,B,…", help="The passes of which one is looked for.")] = "",
+    check: Annotated[
+        str,
+        typer.Option(
+            metavar="outputs|checker|COMMAND",
+            help="What fails: equal outputs under onnxruntime, onnx's checker, or a shell command with {} in place of "
+            "the model's file.",
+        ),
+    ] = "outputs",
+    as_json: AsJson = False,
+) -> None:
+    """Find the first pass after which a check fails; 1 if there is one."""
+    import json
+
+    import onnx
+
+    from onnxtext import api
+    from onnxtext_passes.bisection import bisect as find
+    from onnxtext_passes.pipeline import parse_pipeline
+
+    if not passes:
+        raise UsageError("bisect needs passes, as in --passes prune,merge; `onnxtext passes` lists them")
+    pipeline = parse_pipeline(passes)
+    source = api.read_model(model)
+    finding = find(onnx.ModelProto.FromString(source.wire), source.blobs, pipeline, check)
+    if as_json:
+        found = None if finding is None else {"number": finding.number, "pass": finding.name, "reason": finding.reason}
+        _print(json.dumps({"passes": str(pipeline), "check": check, "finding": found}, indent=1))
+    elif finding is None:
+        _print(f"no pass of {pipeline} makes the check fail")
+    else:
+        what = (
+            f"pass {finding.number} of {len(pipeline.body)}, {finding.name}" if finding.number else "no pass is needed"
+        )
+        _print(f"{what}: {finding.reason}")
+    if finding is not None:
+        raise typer.Exit(1)
+
+
+@app.command()
+def stats(
+    model: Model,
+    tokenizer: Tokenizer = "",
+    dim: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=SIZE", help="The size of a symbolic dimension; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count what is in a model: nodes, parameters, multiplications, bytes, the length of its text."""
+    import json
+
+    from onnxtext import api
+    from onnxtext.counting import count, show
+
+    sizes: dict[str, int] = {}
+    for given in dim or []:
+        name, _, size = given.rpartition("=")
+        if not name or not size.isdecimal():
+            raise UsageError(f"--dim takes a name and a size, as in batch=1, not {given}")
+        sizes[name] = int(size)
+    counted = count(api.read_model(model), sizes, tokenizer)
+    _print(json.dumps(counted, indent=1) if as_json else show(counted))
 
 
 @app.command()
 def fmt(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Texts to rewrite in place; - from standard input to standard output."),
+        typer.Argument(metavar="FILE", help="Texts to rewrite in place; - from standard input to standard output."),
     ],
     check: Annotated[
         bool, typer.Option("--check", help="Write no text: name the files that would change; 1 if there are any.")
@@ -267,9 +385,15 @@ def _diff(old: str, new: str, source: str) -> str:
     """Return the unified diff from one text to another, empty where they are equal."""
     import difflib
 
-    lines = [re.findall(r"[^\n]*\n|[^\n]+", text) for text in (old, new)]  # splitlines would part more than lines
-    found = difflib.unified_diff(*lines, source, source)
+    a, b = (re.findall(r"[^\n]*\n|[^\n]+", text) for text in (old, new))  # splitlines would part more than lines
+    found = difflib.unified_diff(a, b, source, source)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
+
+
+def _print(text: str) -> None:
+    from onnxtext.core.files import write_output
+
+    write_output("-", [f"{text}\n".encode()])
 
 
 def _note(message: str) -> None:

@@ -21,8 +21,8 @@ from typing import NoReturn, Protocol
 
 import onnx
 
-from onnxtext.core.blobs import Blobs
-from onnxtext.core.errors import MeaningProblem, WeightsError, nearest
+from onnxtext.core.blobs import Blobs, detach
+from onnxtext.core.errors import MeaningProblem, ModelError, WeightsError, nearest
 from onnxtext.core.weights import element_count
 from onnxtext.core.wire import (
     ATTRIBUTE,
@@ -45,8 +45,8 @@ from onnxtext.core.wire import (
 from onnxtext_grammar import syntax as s
 from onnxtext_grammar.attributes import FIELDS, ITEMS, KIND_NAMES, KINDS
 from onnxtext_grammar.dtypes import DTYPES, dtype_number
-from onnxtext_grammar.interning import Texts, allowance_bytes
-from onnxtext_grammar.literals import HOLE_DOMAIN, KEYWORDS, MAX_REPEAT, parse_float, parse_name, print_value
+from onnxtext_grammar.interning import EACH_BYTES, REPEATED_BYTES, Texts, allowance_bytes
+from onnxtext_grammar.literals import HOLE_DOMAIN, KEYWORDS, parse_float, parse_name, print_value
 from onnxtext_grammar.naming import Naming, naming
 from onnxtext_grammar.tensor_data import parse_raw
 from onnxtext_grammar.types import DIMENSION, MAP, MAPPING, OPTIONAL, SEQ, SEQUENCE, SHAPE, SPARSE, TENSOR_TYPE
@@ -152,13 +152,14 @@ class _Assembler:
         self.blobs = Blobs()
         self.weights: WeightsSource | None = None
         self.digest: str | None = None
-        self.left_bytes = allowance_bytes(len(text))  # that `repeat` may still make: a short text says no huge model
+        self.left_bytes = allowance_bytes(len(text))  # that may still be made of what is written once
         self.used: list[str] = []
         self.scope = Scope()
         self.rules = naming(None)
         self.functions: dict[bytes, list[tuple[bytes | None, bytes | None]]] = {}
         self.texts = Texts(len(text))
-        self.held: tuple[dict[bytes, bytes], list[bytes]] = ({}, [])  # types and order of this graph's initializers
+        # Of the initializers of this graph: types, order, places.
+        self.held: tuple[dict[bytes, bytes], list[bytes], dict[bytes, int]] = ({}, [], {})
         self.defaults: dict[tuple[bytes, str], s.Bag] = {}  # what the nodes of an operator have that say nothing
         self.depth = 0  # of messages
         self.type_bytes: dict[str, bytes] = {}
@@ -166,6 +167,12 @@ class _Assembler:
 
     def fail(self, message: str, at: int) -> NoReturn:
         raise MeaningProblem(message, self.source, self.text, at)
+
+    def charge(self, size_bytes: int, at: int) -> None:
+        """Count what stands in the model and not in the text, so that no short text makes a huge model."""
+        self.left_bytes -= size_bytes
+        if self.left_bytes < 0:
+            self.fail("far too much is made of this text by repetition (repeat, each, ranges, interned strings)", at)
 
     # ---- the model
 
@@ -268,8 +275,8 @@ class _Assembler:
         self.scope, self.rules, self.held = outer, rules, outer_held
         return self.join_with_nodes(pairs, GRAPH, 1, nodes, opaque)
 
-    def held_types(self, g: s.Graph) -> tuple[dict[bytes, bytes], list[bytes]]:
-        """Return the types of the initializers that the text shows as such, and their names in order."""
+    def held_types(self, g: s.Graph) -> tuple[dict[bytes, bytes], list[bytes], dict[bytes, int]]:
+        """Return the types of the initializers that the text shows as such, their names in order, and the place of each."""
         held: dict[bytes, bytes] = {}
         order: list[bytes] = []
         for statement in g.body.statements:
@@ -282,19 +289,19 @@ class _Assembler:
                 if target.name is not None and type(target.type) is s.TensorType and target.type.dims is not None:
                     order.append(target.name.name)
                     if all(isinstance(d, int) for d in target.type.dims):
-                        held.setdefault(target.name.name, self.type(target.type))
-        return held, order
+                        held.setdefault(target.name.name, self.own_type(target.type))
+        return held, order, {order[k]: k for k in reversed(range(len(order)))}
 
     def inputs(self, item: s.Input | s.InputRange, named: Callable[[s.Name | None], bytes]) -> Iterable[bytes]:
         """Yield the ValueInfoProto of an input or value_info, which has the type of its initializer if it says none."""
-        held, order = self.held
+        held, order, place = self.held
         if isinstance(item, s.InputRange):
             for end in (item.first, item.last):
                 if end.name not in held:
                     self.fail(
                         f"{self.shown(end)} is no initializer of this graph{nearest_name(end.name, order)}", end.at
                     )
-            first, last = order.index(item.first.name), order.index(item.last.name)
+            first, last = place[item.first.name], place[item.last.name]
             if last < first:
                 self.fail("the range runs backwards: its first initializer stands behind its last", item.at)
             for name in order[first : last + 1]:
@@ -302,7 +309,9 @@ class _Assembler:
                     self.fail(
                         f"the initializer {print_value(name)} of this range has no type an input could have", item.at
                     )
-                yield self.value_info(s.Input(s.Name(name, False, item.at), None, None, item.at), named, held)
+                wire = self.value_info(s.Input(s.Name(name, False, item.at), None, None, item.at), named, held)
+                self.charge(len(wire) + REPEATED_BYTES, item.at)
+                yield wire
             return
         yield self.value_info(item, named, held)
 
@@ -321,7 +330,7 @@ class _Assembler:
         if item.type is None:
             kind = held.get(item.name.name) if held else None
         elif not isinstance(item.type, s.NoType):
-            kind = self.type(item.type)
+            kind = self.info_type(item.type)
         if kind is not None:
             pairs.append((2, kind))
             if held is not None:
@@ -476,7 +485,7 @@ class _Assembler:
         tag = s.TensorTag(target.type, a.bag, a.at)
         assert not isinstance(a.right, list)
         wire = self.tensor(tag, a.right, name, (_T_NAME, name))
-        self.scope.types[print_value(name)] = delimited(b"\x12", self.type(target.type))
+        self.scope.types[print_value(name)] = delimited(b"\x12", self.own_type(target.type))
         return wire
 
     # ---- nodes
@@ -484,8 +493,6 @@ class _Assembler:
     def chain(self, targets: list[s.Target], links: list[s.Link], nodes: list[bytes], infos: list[bytes]) -> None:
         piped: bytes | None = None
         total = sum(link.times for link in links)
-        if total > MAX_REPEAT:
-            self.fail(f"this chain has {total} nodes; repeat may make {MAX_REPEAT}", links[0].at)
         for i, link in enumerate(self.unrolled(links)):
             operands = link.operands
             ins = [] if piped is None else [piped]
@@ -510,9 +517,7 @@ class _Assembler:
             piped = first
             nodes.append(node)
             if link.times > 1:
-                self.left_bytes -= len(node)
-                if self.left_bytes < 0:
-                    self.fail("repeat makes far too much of this text", link.at)
+                self.charge(len(node) + REPEATED_BYTES, link.at)
 
     @staticmethod
     def unrolled(links: list[s.Link]) -> Iterable[s.Link]:
@@ -550,7 +555,7 @@ class _Assembler:
                 same = self.rules.same_types and len(targets) == 1
                 kind = types.get(print_value(first_operand)) if same else None
             else:
-                kind = None if isinstance(target.type, s.NoType) else delimited(b"\x12", self.type(target.type))
+                kind = None if isinstance(target.type, s.NoType) else delimited(b"\x12", self.info_type(target.type))
             name = self.defined(target.name)
             if kind is not None:
                 infos.append(delimited(b"\x0a", name) + kind)
@@ -566,7 +571,7 @@ class _Assembler:
 
     def tail(self, link: s.Link) -> tuple[bytes, bytes | int | None]:
         """Return a node's bytes behind its name, and its name (None: none; _DEFAULT_NAME: what `each` says)."""
-        self.enter(link.at, 2)  # the node, and an attribute
+        self.enter(link.at)
         operator, domain = link.operator, self.rules.domain
         pairs: list[tuple[int, object]] = []
         if link.form == "word":
@@ -597,11 +602,15 @@ class _Assembler:
             fields: list[s.Entry] = []
             for entry in bag.entries:
                 if not entry.is_field:
+                    self.enter(entry.at)
                     pairs.append((5, self.attribute(entry)))
+                    self.depth -= 1
                 elif entry.key == b"attribute":
                     if not isinstance(entry.value, s.Bag):
                         self.fail(".attribute takes one attribute in the general notation, {name=…}", entry.at)
+                    self.enter(entry.at)
                     pairs.append((5, self.message(entry.value, ATTRIBUTE)))
+                    self.depth -= 1
                 elif entry.key in (b"name", b"domain") and isinstance(entry.value, s.Nothing | s.String):
                     value = entry.value.value if isinstance(entry.value, s.String) else None
                     if entry.key == b"name":
@@ -618,11 +627,16 @@ class _Assembler:
         pairs.append((4, operator))
         if domain is not None:
             pairs.append((7, domain))
-        self.depth -= 2
-        return join(pairs, NODE, opaque), name
+        self.depth -= 1
+        wire = join(pairs, NODE, opaque)
+        if default is not None and len(wire) > EACH_BYTES:
+            self.charge(len(wire), link.at)
+        return wire, name
 
     def lines(self, lines: s.Lines, nodes: list[bytes], infos: list[bytes]) -> None:
         """Append the nodes of a run of rows: this loop is what reading a large graph costs."""
+        if self.depth > MAX_DEPTH - 10:
+            raise Miss  # here it would not be noticed where messages are nested too deeply
         rows, scope, rules = lines.rows, self.scope, self.rules
         tails, types, same = self.tails.setdefault(rules, {}), scope.types, rules.same_types
         node_name, k, n = rules.node, len(nodes), len(rows)
@@ -646,6 +660,8 @@ class _Assembler:
             if tail is None:
                 tail = self.row_tail(operator, bag, tails)
             rest, name = tail
+            if len(rest) > EACH_BYTES:
+                self.charge(len(rest), 0)
             if i + 1 < n and rows[i + 1][2] is not None:  # a further link follows: the value handed on has no name here
                 hidden = rules.value.name(k)
                 if hidden is None:
@@ -754,9 +770,6 @@ class _Assembler:
                 self.fail("an attribute holds a list of values and no lists of lists", value.at)
             if not value.items:
                 self.fail("an empty list does not say its kind; write it, as in axes: ints=[]", value.at)
-            for item in value.items:
-                if isinstance(item, s.List):
-                    self.fail("lists do not nest: write the elements of a matrix as one list", item.at)
             kinds = {self.kind_of(item) for item in value.items}
             for kind, item in ITEMS.items():
                 if kinds == {item}:
@@ -856,7 +869,7 @@ class _Assembler:
                 return join([*pairs, *((6, self.attribute_value(v, _AT.STRING)) for v in items)], TENSOR, opaque)
             if typed:
                 return self.with_typed(pairs, dtype.field, self.elements(items, TENSOR.by_name[dtype.field]), opaque)
-            payload = self.numbers(items, dtype.name)
+            payload = self.numbers(items, dtype.name, at)
             if len(payload) != (element_count(dims) * dtype.bits + 7) // 8:
                 self.fail(f"{len(items)} numbers do not fill {kind.dtype}[{','.join(map(str, dims))}]", at)
         else:
@@ -868,8 +881,8 @@ class _Assembler:
             try:
                 elements = unpack(bytes(payload), typed_field)
                 canonical = pack(elements, typed_field)
-            except Exception as error:
-                self.fail(f"this is no data of {dtype.field}: {error}", at)
+            except ModelError:
+                self.fail(f"this is no data of {dtype.field}: its last number has no end", at)
             if typed_field.wire_type and len(payload) % len((elements or [b"1"])[0]):
                 self.fail(f"this is no data of {dtype.field}: its last element is cut short", at)
             return self.with_typed(pairs, dtype.field, canonical, opaque)
@@ -885,14 +898,16 @@ class _Assembler:
             return b"".join(self.floating(v, "f32" if typed.kind == "float" else "f64") for v in items)
         return pack([self.integer(v, _RANGES[typed.kind, typed.bits]) for v in items], typed)
 
-    def numbers(self, items: Sequence[s.Value], dtype: str) -> bytes:
+    def numbers(self, items: Sequence[s.Value], dtype: str, at: int) -> bytes:
         for item in items:
             if not isinstance(item, s.Number):
                 self.fail(f"a number is expected here, an element of {dtype}", item.at)
+        texts = [item.text for item in items if isinstance(item, s.Number)]
         try:
-            return parse_raw([item.text for item in items], dtype)  # type: ignore[union-attr]  # checked above
+            return parse_raw(texts, dtype)
         except ValueError as error:
-            self.fail(str(error), items[0].at if items else 0)
+            wrong = (item.at for item, text in zip(items, texts, strict=True) if not _is_element(text, dtype))
+            self.fail(str(error), next(wrong, at))
 
     def base64(self, value: s.Base64) -> bytes:
         try:
@@ -936,28 +951,45 @@ class _Assembler:
     # ---- types
 
     def type(self, t: s.Type) -> bytes:
-        """Return the bytes of a TypeProto."""
+        """Return the bytes of a TypeProto, which is a message deeper than what holds it."""
+        depth = self.depth
         if isinstance(t, s.TensorType):
+            self.enter(t.at, 2 if t.dims is None else 3 if not t.dims else 4)
+            self.depth = depth
             pairs: list[tuple[int, object]] = [(1, self.dtype(t.dtype, t.at))]
             if t.dims is not None:
                 pairs.append((2, join([(1, self.dim(d, t.at)) for d in t.dims], SHAPE)))
             return join([(SPARSE if t.is_sparse else TENSOR_FIELD, join(pairs, TENSOR_TYPE))], TYPE)
         if isinstance(t, s.WrappedType):
-            inner = [] if t.inner is None else [(1, self.inner_type(t.inner))]
+            self.enter(t.at, 2)
+            inner = [] if t.inner is None else [(1, self.type(t.inner))]
+            self.depth = depth
             return join([(SEQ if t.word == "seq" else OPTIONAL, join(inner, SEQUENCE))], TYPE)
         if isinstance(t, s.MapType):
+            self.enter(t.at, 2)
             parts: list[tuple[int, object]] = [(1, self.dtype(t.key, t.at))]
             if t.inner is not None:
-                parts.append((2, self.inner_type(t.inner)))
+                parts.append((2, self.type(t.inner)))
+            self.depth = depth
             return join([(MAPPING, join(parts, MAP))], TYPE)
         assert isinstance(t, s.RawType), "? stands for no type only where the callers look for it"
-        return self.message(t.bag, TYPE)
+        self.enter(t.at)
+        wire = self.message(t.bag, TYPE)
+        self.depth = depth
+        return wire
 
-    def inner_type(self, t: s.Type) -> bytes:
-        """Return the bytes of a TypeProto within another, two messages deeper."""
-        self.enter(t.at, 2)
+    def info_type(self, t: s.Type) -> bytes:
+        """Return the bytes of the type of a value info."""
+        self.enter(t.at)
         wire = self.type(t)
-        self.depth -= 2
+        self.depth -= 1
+        return wire
+
+    def own_type(self, t: s.Type) -> bytes:
+        """Return the bytes of the type of an initializer, which stands in the model only where a value info has it."""
+        depth, self.depth = self.depth, 0
+        wire = self.type(t)
+        self.depth = depth
         return wire
 
     def dim(self, value: int | bytes | None, at: int) -> bytes:
@@ -993,7 +1025,7 @@ class _Assembler:
             if key == "opaque":
                 if not isinstance(entry.value, s.String):
                     self.fail("opaque takes a string", entry.at)
-                opaque += entry.value.value
+                opaque += self.opaque(entry.value, message)
                 continue
             found = message.by_name.get(key)
             if found is None or key in without:
@@ -1008,6 +1040,13 @@ class _Assembler:
             seen |= {found.name, found.oneof} - {""}
             pairs += self.field(entry, found)
         return pairs, opaque
+
+    def opaque(self, value: s.String, message: Schema) -> bytes:
+        """Return the bytes of an escape, large data set aside."""
+        try:
+            return detach(value.value, message, self.blobs)[0]
+        except ModelError as error:
+            self.fail(f"these are no fields of {message.name.removeprefix('onnx.')}: {error}", value.at)
 
     def field(self, entry: s.Entry, f: Field) -> list[tuple[int, object]]:
         value = entry.value
@@ -1059,7 +1098,9 @@ class _Assembler:
                 self.fail("a pair of strings is expected here", value.at)
             wire = join([(1, value.key), (2, second)], message)
         elif isinstance(value, s.TypeValue) and message is TYPE:
+            self.depth -= 1
             wire = self.type(value.type)
+            self.depth += 1
         elif isinstance(value, s.TensorValue) and message is TENSOR:
             wire = self.tagged_tensor(s.TensorTag(value.type, value.bag, value.at), value.data)
         elif isinstance(value, s.Graph) and message is GRAPH:
@@ -1092,6 +1133,14 @@ def _gives_attribute(entry: s.Entry) -> bool:
 
 def _is_whole(text: str) -> bool:
     return text.lstrip("+-").isdigit()
+
+
+def _is_element(text: str, dtype: str) -> bool:
+    try:
+        parse_raw([text], dtype)
+    except ValueError:
+        return False
+    return True
 
 
 def nearest_name(name: bytes, known: Iterable[bytes]) -> str:

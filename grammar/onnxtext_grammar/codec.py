@@ -1,5 +1,6 @@
 """Text to model and back: the printer and the two parsers, put together.
 
+>>> import onnx
 >>> printed = print_checked(onnx.ModelProto(ir_version=10).SerializeToString())
 >>> parse(printed.text).wire == onnx.ModelProto(ir_version=10).SerializeToString()
 True
@@ -7,13 +8,13 @@ True
 
 from __future__ import annotations
 
-import onnx
+from collections.abc import Callable
 
 from onnxtext.core.blobs import Blobs, attach
 from onnxtext.core.errors import MeaningProblem, OnnxTextError, SyntaxProblem
 from onnxtext.core.pause import collector_paused
 from onnxtext.core.weights import Sidecar
-from onnxtext.core.wire import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE, TENSOR, VALUE_INFO, Schema, schema, split
+from onnxtext.core.wire import MODEL, TYPE, Schema, join, pack, schema, split
 from onnxtext_grammar.assembler import Assembled, Filler, Miss, OpenWeights, assemble
 from onnxtext_grammar.fast_parser import parse_bag, parse_fast, parse_type
 from onnxtext_grammar.printer import Printed, print_model
@@ -64,7 +65,7 @@ def reads_back(printed: Printed, wire: bytes, blobs: Blobs, sidecar: Sidecar | N
     """Tell whether the text gives the model with the bytes `wire` back, data set aside included."""
     try:
         found = parse(printed.text, open_weights=None if sidecar is None else lambda digest: sidecar)
-    except OnnxTextError:
+    except Exception:  # an error of ours, or a fault of ours: either way it does not read back
         return False
     if found.wire == wire and not len(blobs) and not len(found.blobs):
         return True
@@ -79,69 +80,58 @@ def print_checked(wire: bytes, blobs: Blobs | None = None, *, inline: bool = Tru
 
     Where the short notation fails, which would be a fault of ours, the smallest messages that do not come back are
     written as opaque bytes, and `escapes` names their kinds.  `inline`: no weights file; otherwise `sidecar` is its
-    contents.
+    contents.  Raises ModelError where messages are nested too deeply.
     """
     blobs = blobs or Blobs()
     escaped: frozenset[bytes] = frozenset()
     for _ in range(3):
-        printed = print_model(wire, blobs, sidecar=None if inline else Sidecar(), elided=elided, escaped=escaped)
-        if reads_back(printed, wire, blobs, printed.sidecar):
+        printed = _print(wire, blobs, inline, elided, escaped)
+        if printed is not None and reads_back(printed, wire, blobs, printed.sidecar):
             return printed
-        found = frozenset(_faulty(wire, blobs))
-        if not found - escaped:
-            break
-        escaped |= found
+        escaped |= frozenset(_faulty(wire, MODEL, lambda whole: whole, blobs))
     printed = print_model(wire, blobs, sidecar=None if inline else Sidecar(), elided=elided, escaped=frozenset([wire]))
     assert reads_back(printed, wire, blobs, printed.sidecar), "the escape for a whole model does not come back"
     return printed
 
 
-# Which messages are tried one by one, and the model that each is tried in.
-_PARTS: list[tuple[Schema, int, Schema]] = [
-    (GRAPH, 1, NODE),
-    (GRAPH, 5, TENSOR),
-    (GRAPH, 11, VALUE_INFO),
-    (GRAPH, 12, VALUE_INFO),
-    (GRAPH, 13, VALUE_INFO),
-    (GRAPH, 15, schema("onnx.SparseTensorProto")),
-    (FUNCTION, 7, NODE),
-    (FUNCTION, 11, ATTRIBUTE),
-    (FUNCTION, 12, VALUE_INFO),
-]
-
-
-def _faulty(wire: bytes, blobs: Blobs) -> list[bytes]:
-    """Return the smallest messages of a model whose text does not give them back."""
-    fields, _ = split(wire, MODEL)
-    out: list[bytes] = []
-    for owner, number in ((GRAPH, 7), (FUNCTION, 25)):
-        for holder in fields.get(number, ()):
-            parts = [
-                (inner, piece)
-                for outer, at, inner in _PARTS
-                if outer is owner
-                for piece in split(holder, owner)[0].get(at, ())
-            ]
-            bad = [piece for inner, piece in parts if not _survives(piece, inner, blobs)]
-            out += bad or [holder]
-    return out
-
-
-def _survives(piece: bytes, kind: Schema, blobs: Blobs) -> bool:
-    """Tell whether one message comes back from its text, alone in a graph."""
-    graph = onnx.GraphProto(name="g")
-    if kind is NODE:
-        graph.node.add().MergeFromString(piece)
-    elif kind is TENSOR:
-        graph.initializer.add().MergeFromString(piece)
-    elif kind is VALUE_INFO:
-        graph.input.add().MergeFromString(piece)
-    elif kind is ATTRIBUTE:
-        graph.node.add(op_type="Op").attribute.add().MergeFromString(piece)
-    else:
-        graph.sparse_initializer.add().MergeFromString(piece)
-    wire = onnx.ModelProto(graph=graph).SerializeToString(deterministic=True)
+def _print(wire: bytes, blobs: Blobs, inline: bool, elided: bool, escaped: frozenset[bytes]) -> Printed | None:
+    """Return the text, or None where a fault of ours prevents it."""
     try:
-        return reads_back(print_model(wire, blobs), wire, blobs, None)
+        return print_model(wire, blobs, sidecar=None if inline else Sidecar(), elided=elided, escaped=escaped)
     except OnnxTextError:
-        return False
+        raise
+    except Exception:  # whatever it is, there is the escape, and it is reported
+        return None
+
+
+def _faulty(wire: bytes, message: Schema, around: Callable[[bytes], bytes], blobs: Blobs) -> list[bytes]:
+    """Return the smallest messages within `wire` whose text does not give them back.
+
+    Each part is tried in a model that has nothing else but the scalar fields of the messages it lies in: `around`
+    makes such a model of `wire`.
+    """
+    fields, _ = split(wire, message)
+    scalars: list[tuple[int, object]] = []
+    for number, values in fields.items():
+        field = message.by_number[number]
+        if not field.message:
+            scalars += [(number, pack(values, field))] if field.packed else [(number, value) for value in values]
+    if not _survives(around(join(scalars, message)), blobs):
+        return [wire]
+    found: list[bytes] = []
+    for number, values in fields.items():
+        kind = message.by_number[number].message
+        for part in values if kind and message is not TYPE else ():  # the parts of a type have no escape of their own
+
+            def within(inner: bytes, number: int = number) -> bytes:
+                return around(join([*scalars, (number, inner)], message))
+
+            if not _survives(within(part), blobs):
+                found += _faulty(part, schema(kind), within, blobs)
+    return found or [wire]
+
+
+def _survives(wire: bytes, blobs: Blobs) -> bool:
+    """Tell whether a model comes back from its text."""
+    printed = _print(wire, blobs, True, False, frozenset())
+    return printed is not None and reads_back(printed, wire, blobs, None)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-from onnxtext_grammar.assembler import VERSIONS, Miss, assemble
+from onnxtext_grammar.assembler import MAX_DEPTH, VERSIONS, Miss, assemble
 from onnxtext_grammar.attributes import KINDS
 from onnxtext_grammar.fast_parser import _dtype, _terminals
 from onnxtext_grammar.interning import INTERN_CHARACTERS
@@ -62,7 +62,7 @@ def format_text(text: str, source: str = "<text>") -> str:
 
 _Token = tuple[str, str]
 _PUNCTUATION = r"->|[(){}\[\],:=<>*?+]"
-_COMMENT, _ODD_DTYPE = "//", "t-"  # `t-1` is a token as an element type only
+_COMMENT, _ODD_DTYPE, _WHOLE_LIST, _WHOLE_BAG = "//", "t-", "[]", "{}"  # classes beside those of a first character
 _CLASSES = {
     **dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", "a"),
     **dict.fromkeys("0123456789+-", "0"),
@@ -72,12 +72,21 @@ _CLASSES = {
 
 @cache
 def _lexer() -> re.Pattern[str]:
-    """Return the expression for a comment, an odd element type, another token with a class, or punctuation."""
+    """Return the expression for a token or comment.  Its groups are those that `_tokens` knows.
+
+    By far the most lists and bags of a large text are plain and in the printer's layout.  Each of those is one token.
+    """
     t = _terminals()
     order = ("STRING", "VALUE", "NUMBER", "NAME", "FUNC", "PARAM", "FIELD", "TEXT")
     tokens = "|".join(re.sub(r"(?<!\\)\((?!\?)", "(?:", t[name]) for name in order)
     tokens = tokens.replace(')*"', ')*+"')  # a long string full of escapes is never taken back
-    return re.compile(rf"[ \t\r\n]*+(?:(//[^\n]*+)|(t-[0-9]++)|({tokens})|({_PUNCTUATION})|(.)|\Z)", re.DOTALL)
+    whole_list = r"\[-?[0-9]{1,18}+(?:,-?[0-9]{1,18}+)*+\]"
+    short = rf'"[ !#-\[\]-~]{{,{INTERN_CHARACTERS - 3}}}"'  # a string that is never interned, and has no escapes
+    number = r"-?[0-9]++(?:\.[0-9]++)?+(?:e-?[0-9]++)?+"
+    entry = rf"(?!_=)(?:\.[a-z_][a-z0-9_]*+|[A-Za-z_][A-Za-z0-9_]*+)=(?:{number}|{whole_list}|{short})"
+    whole_bag = rf"\{{{entry}(?:, {entry})*+\}}"
+    groups = (r"t-[0-9]++", r"//[^\n]*+", whole_list, whole_bag, tokens, _PUNCTUATION, r"(?s:.)")
+    return re.compile(rf"[ \t\r\n]*+(?:({')|('.join(groups)})|\Z)")
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -85,17 +94,21 @@ def _tokens(text: str) -> Iterator[_Token]:
     classes = _CLASSES
     for found in _lexer().finditer(text):
         group = found.lastindex
-        if group == 3:
-            token = found[3]
+        if group == 5:
+            token = found[5]
             yield token, classes[token[0]]
-        elif group == 4:
-            token = found[4]
+        elif group == 6:
+            token = found[6]
             yield token, token
-        elif group == 1:
-            yield _comment(found[1], text[found.start() : found.start(1)], found.start()), _COMMENT
+        elif group == 4:
+            yield found[4], _WHOLE_BAG
+        elif group == 3:
+            yield found[3], _WHOLE_LIST
         elif group == 2:
-            yield found[2], _ODD_DTYPE
-        elif group == 5:
+            yield _comment(found[2], text[found.start() : found.start(2)], found.start()), _COMMENT
+        elif group == 1:
+            yield found[1], _ODD_DTYPE
+        elif group == 7:
             raise Miss
 
 
@@ -176,7 +189,7 @@ def _table() -> dict[str, _Row]:
     def inputs(gap: str) -> _Row:
         return {
             "%": _Step(gap, "input", spell=_value, act=_ITEM),
-            "{": _Step(gap, "bag {", "input end", act=_ITEM),
+            **{token: step._replace(act=_ITEM) for token, step in _bag("input end", gap).items()},
         }
 
     close_inputs = {")": _Step("", _BACK, act=_CLOSE_INPUTS)}
@@ -203,7 +216,7 @@ def _table() -> dict[str, _Row]:
         "input :": {**_bag("input end"), **input_end},
         "input to": {"%": _Step(" ", "input end", spell=_value)},
         "input end": input_end,
-        "def": {"@": _Step(" ", "def @", spell=_function), "{": _Step(" ", "bag {")},
+        "def": {"@": _Step(" ", "def @", spell=_function), **_bag()},
         "def @": {"<": _Step("", "formals <"), **_bag("def {}"), "(": _Step(" ", "operands (", "def ()")},
         "formals <": _entries("", "formals"),
         **_listed("formals", ">", "def >", _entries(" ", "formals")),
@@ -213,7 +226,7 @@ def _table() -> dict[str, _Row]:
         "def ->": {"(": _Step(" ", "operands (", "head")},
         "operands (": {**operands(""), ")": _Step("", _BACK)},
         **_listed("operands", ")", _BACK, operands(" ")),
-        "hole": {"[": _Step("", "hole [")},
+        "hole": {"[": _Step("", "hole ["), _WHOLE_LIST: _Step("", _BACK)},
         "hole [": {**size, "$": _Step("", "hole $", spell=_parameter), "]": _Step("", _BACK)},
         **_listed("hole size", "]", _BACK, size),
         "hole $": {"]": _Step("", _BACK)},
@@ -239,10 +252,10 @@ def _table() -> dict[str, _Row]:
             **_bag("body {"),
         },
         "each @": _bag("body {"),
-        "message": {"{": _Step(" ", "bag {")},
+        "message": _bag(),
         "info": {"%": _Step(" ", "info %", spell=_value)},
-        "info %": {":": _Step("", "typing", "info :"), "to": _Step(" ", "info to"), "{": _Step(" ", "bag {"), **leave},
-        "info :": {"{": _Step(" ", "bag {"), **leave},
+        "info %": {":": _Step("", "typing", "info :"), "to": _Step(" ", "info to"), **_bag(), **leave},
+        "info :": {**_bag(), **leave},
         "info to": {"%": _Step(" ", _BACK, spell=_value)},
         "target": {":": _Step("", "typing", "target :"), **target_end, **leave},
         "target :": {**target_end, **leave},
@@ -292,7 +305,7 @@ def _table() -> dict[str, _Row]:
     # Types
     return rows | {
         "typing": {**_types(" "), "?": _Step(" ", _BACK)},
-        "dtype": {"[": _Step("", "shape [")},
+        "dtype": {"[": _Step("", "shape ["), _WHOLE_LIST: _Step("", _BACK)},
         "shape [": {**_dimensions(), "*": _Step("", "shape *"), "]": _Step("", _BACK)},
         **_listed("shape", "]", _BACK, _dimensions()),
         "shape *": {"]": _Step("", _BACK)},
@@ -304,7 +317,7 @@ def _table() -> dict[str, _Row]:
         "map (": dict.fromkeys(("a", _ODD_DTYPE), _Step("", "map key", spell=_element_type)),
         "map key": {",": _Step("", "map ,"), ")": _Step("", _BACK)},
         "map ,": _types(" ", ")"),
-        "type {}": {"{": _Step(" ", "bag {")},
+        "type {}": _bag(),
     }
 
 
@@ -313,8 +326,8 @@ def _listed(name: str, close: str, behind: str, items: _Row) -> dict[str, _Row]:
     return {name: {",": _Step("", f"{name} ,"), close: _Step("", behind)}, f"{name} ,": items}
 
 
-def _bag(behind: str) -> _Row:
-    return {"{": _Step(" ", "bag {", behind)}
+def _bag(behind: str | None = None, gap: str = " ") -> _Row:
+    return {"{": _Step(gap, "bag {", behind), _WHOLE_BAG: _Step(gap, behind or _BACK)}
 
 
 def _graph_inputs(behind: str) -> _Row:
@@ -356,6 +369,7 @@ def _data(gap: str, behind: str | None = None) -> _Row:
         "0": _Step(gap, behind or _BACK),
         "none": _Step(gap, behind or _BACK),
         "[": _Step(gap, "list [", behind),
+        _WHOLE_LIST: _Step(gap, behind or _BACK),
         "data": _Step(gap, "data", behind),
         "base64": _Step(gap, "base64", behind),
         "stored": _Step(gap, "stored", behind),
@@ -364,7 +378,7 @@ def _data(gap: str, behind: str | None = None) -> _Row:
 
 def _messages(gap: str, behind: str | None = None) -> _Row:
     return {
-        "{": _Step(gap, "bag {", behind),
+        **_bag(behind, gap),
         "graph": _Step(gap, "graph", behind, act=_OPEN_GRAPH),
         "type": _Step(gap, "type", behind),
         "tensor": _Step(gap, "tensor", behind),
@@ -474,7 +488,7 @@ class _Layout:
                 token = spell(self, token)
             if act == _CLOSE_INPUTS:
                 self.close_inputs(has_comments=bool(comments))
-            if comments and token != ",":  # those in front of a comma go behind it
+            if comments:
                 gap = self.gap_with_comments(comments, gap, token, act)
             elif gap == _LINE:
                 gap += self.pad if act != _CLOSE_BODY else self.pad[1:]
@@ -491,7 +505,8 @@ class _Layout:
                 self.inputs.append(_Inputs(len(out), self.comments, self.uncounted, []))
             elif act == _OPEN_GRAPH:
                 self.pads.append(self.pad)
-                self.pad = self.pad if _is_in_link(stack) else ""
+                if not _is_in_link(stack) or len(self.pads) > MAX_DEPTH:
+                    self.pad = ""
             elif act == _OPEN_BODY:
                 self.pad += " "
             elif act == _CLOSE_BODY:
@@ -523,8 +538,12 @@ class _Layout:
         A string that the printer may write as `#0` counts as that, whether it has done so or not.
         """
         start, comments, uncounted, items = self.inputs.pop()
-        width = sum(map(len, self.out[start:])) - (self.uncounted - uncounted)
-        if width > INPUTS_WIDTH or self.comments > comments or has_comments:
+        left = INPUTS_WIDTH + self.uncounted - uncounted
+        at = start
+        while at < len(self.out) and left >= 0:  # no further: graphs within inputs may go deep
+            left -= len(self.out[at])
+            at += 1
+        if left < 0 or self.comments > comments or has_comments:
             for k in items:
                 if "\n" not in self.out[k]:
                     self.out[k] = f"\n{self.pad}  "
@@ -600,8 +619,7 @@ def _element_type(layout: _Layout, token: str) -> str:
 def _operator(layout: _Layout, token: str) -> str:
     """Return an operator that is a string, as a word where it is one: "a.b" is not, its point ends no domain."""
     name = parse_string(token)
-    word = print_word(name)
-    return token if name in layout.each else print_string(name) if "." in word else word
+    return print_string(name) if b"." in name or name in layout.each else print_word(name)
 
 
 def _each(layout: _Layout, token: str) -> str:
@@ -614,7 +632,7 @@ def _quoted(layout: _Layout, token: str) -> str:
     """Return a word of the language that is a name here, which is for the parser made from the grammar to say."""
     if layout.strict:
         raise Miss
-    return token if token.encode() in layout.each else f'"{token}"'
+    return f'"{token}"'
 
 
 def _plain(layout: _Layout, token: str) -> str:

@@ -25,6 +25,10 @@ _BOUNDARIES = 64  # of one string that are looked at
 _PREFIX_CHARACTERS = 4096  # the longest beginning that is looked at
 _REFERENCE = re.compile(r"#([0-9]+)").match
 
+# What `each` says of nodes that say nothing is at most so long, or counts as repetition wherever it stands.
+EACH_BYTES = 1000
+REPEATED_BYTES = 1000  # what each node of a `repeat` counts for besides its own bytes: making it takes time
+
 
 def allowance_bytes(text_characters: int) -> int:
     """Return how many bytes a text of this length may gain by what it writes once and puts in many places."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -12,6 +13,7 @@ from lark.visitors import Transformer_NonRecursive
 
 from onnxtext.core.errors import MeaningProblem, SyntaxProblem, nearest
 from onnxtext_grammar import syntax as s
+from onnxtext_grammar.dtypes import DTYPE_NUMBERS
 from onnxtext_grammar.interning import Texts
 from onnxtext_grammar.literals import KEYWORDS, MAX_REPEAT, is_times, parse_name, parse_string, parse_word
 
@@ -59,8 +61,9 @@ _SHOWN = {
     "FIELD": "a field such as .name",
     "TEXT": "an interned string such as #0",
     "PARAM": "an attribute of the function such as $x",
-    "ABSENT": "?",
+    "ABSENT": '"?"',
 }
+_OPENS_A_STRING = re.compile(r'[%@$]?\??"').match
 
 
 def _explain(error: UnexpectedInput, text: str, source: str) -> SyntaxProblem:
@@ -68,14 +71,14 @@ def _explain(error: UnexpectedInput, text: str, source: str) -> SyntaxProblem:
     literals = {t.name: t.pattern.value for t in parser.terminals if t.name not in _SHOWN}
     if isinstance(error, UnexpectedToken):
         names, found = error.accepts or error.expected, str(error.token)
-        at = error.token.start_pos if error.token.type != "$END" and error.token.start_pos is not None else len(text)
         end = error.token.type == "$END"
+        at = len(text.rstrip()) if end or error.token.start_pos is None else error.token.start_pos
     elif isinstance(error, UnexpectedCharacters):
         names, at, found, end = error.allowed or set(), error.pos_in_stream, text[error.pos_in_stream], False
     else:
         assert isinstance(error, UnexpectedEOF)
-        names, at, found, end = set(error.expected), len(text), "", True
-    if not end and found == '"':
+        names, at, found, end = set(error.expected), len(text.rstrip()), "", True
+    if isinstance(error, UnexpectedCharacters) and _OPENS_A_STRING(text, at):
         return SyntaxProblem('this string has no end: a closing " is missing on its line', source, text, at)
     wanted = sorted({_SHOWN.get(n) or f'"{literals.get(n, n)}"' for n in names if n not in ("$END", "_TYPED")})
     if "$END" in names:
@@ -83,7 +86,9 @@ def _explain(error: UnexpectedInput, text: str, source: str) -> SyntaxProblem:
     what = "the text ends here" if end else f"unexpected {found[:40]!r}"
     expected = f"; expected {', '.join(wanted[:-1]) + ' or ' if len(wanted) > 1 else ''}{wanted[-1]}" if wanted else ""
     words = [v for n, v in literals.items() if n in names and v.isalpha()]
-    hint = nearest(found, words) if not end and found.isalpha() and found not in KEYWORDS else ""
+    words += [f"%{found}"] if "VALUE" in names else []
+    words += DTYPE_NUMBERS if "DTYPE" in names else []
+    hint = nearest(found, words) if not end and found.isidentifier() and found not in KEYWORDS else ""
     return SyntaxProblem(f"{what}{expected}{hint}", source, text, at)
 
 

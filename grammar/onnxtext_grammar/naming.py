@@ -16,6 +16,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from onnxtext.core.errors import nearest
+
+PATTERN_BYTES = 1000  # of a rule: it is written once and makes something of every node
+
 _COUNTED = re.compile(rb"([^#*]*)#(0|-?[1-9][0-9]{0,17})?", re.DOTALL).fullmatch
 _STARRED = re.compile(rb"([^#*]*)\*([^#*]*)", re.DOTALL).fullmatch
 _NUMBERED = re.compile(rb"([^#*]*?)(0|[1-9][0-9]{0,17})", re.DOTALL).fullmatch
@@ -85,6 +89,8 @@ def naming(fields: dict[bytes, bytes] | None) -> Naming:
     value: Counted | None = _DEFAULT.value
     node: Counted | Starred | None = None
     for key, pattern in fields.items():
+        if len(pattern) > PATTERN_BYTES:
+            raise ValueError(f"a rule of each has at most {PATTERN_BYTES} bytes")
         if key == b"value":
             value = Counted.parse(pattern)
             if value is None:
@@ -97,7 +103,9 @@ def naming(fields: dict[bytes, bytes] | None) -> Naming:
             if pattern != b"same":
                 raise ValueError('the only rule for types is type="same"')
         elif key not in (b"domain", b"tensor"):
-            raise ValueError(f"each knows value, name, domain, tensor and type, not {key.decode(errors='replace')}")
+            shown = key.decode(errors="replace")
+            hint = nearest(shown, ["value", "name", "domain", "tensor", "type"])
+            raise ValueError(f"each knows value, name, domain, tensor and type, not {shown}{hint}")
     assert value is not None
     return Naming(value, node, fields.get(b"domain"), fields.get(b"tensor"), b"type" in fields)
 
@@ -106,7 +114,7 @@ def find_value_pattern(hidden: Iterable[tuple[int, bytes]]) -> Counted | None:
     """Return the pattern that names most of the (node number, output) pairs, or None where it is not worth writing."""
     seen: Counter[Counted] = Counter()
     for k, output in hidden:
-        match = _NUMBERED(output)
+        match = _NUMBERED(output) if len(output) <= PATTERN_BYTES else None
         if match:
             seen[Counted(match[1], int(match[2]) - k)] += 1
     best = max(seen.items(), key=lambda item: item[1], default=None)
@@ -117,7 +125,7 @@ def find_name_pattern(nodes: list[tuple[int, bytes | None, bytes]]) -> Counted |
     """Return the pattern for (node number, node name, first output) that saves most writing, or None."""
     seen: Counter[Counted | Starred] = Counter()
     for k, name, output in nodes:
-        if name is None or not name:
+        if not name or len(name) > PATTERN_BYTES:
             continue
         match = _NUMBERED(name)
         if match:

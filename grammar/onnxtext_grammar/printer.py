@@ -19,10 +19,10 @@ from itertools import groupby, pairwise
 
 import onnx
 
-from onnxtext.core.blobs import Blobs
+from onnxtext.core.blobs import Blobs, attach
 from onnxtext.core.errors import ModelError
 from onnxtext.core.pause import collector_paused
-from onnxtext.core.weights import Sidecar
+from onnxtext.core.weights import Sidecar, element_count
 from onnxtext.core.wire import (
     ATTRIBUTE,
     FUNCTION,
@@ -43,7 +43,7 @@ from onnxtext.core.wire import (
 )
 from onnxtext_grammar.attributes import FIELDS, ITEMS, KIND_NAMES
 from onnxtext_grammar.dtypes import DTYPES, DType, dtype_name
-from onnxtext_grammar.interning import INTERN_CHARACTERS, intern
+from onnxtext_grammar.interning import EACH_BYTES, INTERN_CHARACTERS, REPEATED_BYTES, allowance_bytes, intern
 from onnxtext_grammar.literals import (
     HOLE_DOMAIN,
     MAX_REPEAT,
@@ -56,7 +56,7 @@ from onnxtext_grammar.literals import (
     print_value,
     print_word,
 )
-from onnxtext_grammar.naming import Naming, find_name_pattern, find_value_pattern, naming
+from onnxtext_grammar.naming import PATTERN_BYTES, Naming, find_name_pattern, find_value_pattern, naming
 from onnxtext_grammar.tensor_data import print_raw
 from onnxtext_grammar.types import DIMENSION, SHAPE, TENSOR_TYPE, print_type
 
@@ -165,6 +165,7 @@ class _Printer:
         self.values: dict[bytes, str] = {}  # the text of a value's name
         self.functions: dict[tuple[bytes, bytes | None, bytes | None], str] = {}
         self.depth = 0
+        self.left_bytes = allowance_bytes(0) // 2  # that `repeat` may stand for
         # Of the current graph: the types of its initializers and their order, and the types the text has given so far.
         self.held: dict[bytes, bytes] = {}
         self.place: dict[bytes, int] = {}
@@ -180,8 +181,9 @@ class _Printer:
         if wire in self.escaped:
             fields, opaque = {}, wire
         functions = [split(f, FUNCTION) for f in fields.get(25, ())]
-        names = Counter(f[1][0] for f, _ in functions if 1 in f)
-        for f, _ in functions:
+        shown = [f for (f, _), w in zip(functions, fields.get(25, ()), strict=True) if w not in self.escaped]
+        names = Counter(f[1][0] for f in shown if 1 in f)
+        for f in shown:
             if 1 in f and names[f[1][0]] == 1:
                 domain, overload = (f[n][0] if n in f else None for n in (10, 13))
                 self.functions[f[1][0], domain, overload] = print_function(f[1][0])
@@ -291,8 +293,10 @@ class _Printer:
     def input(self, wire: bytes, is_input: bool = True) -> str:
         fields, opaque = split(wire, VALUE_INFO)
         name = fields.get(1, [b""])[0]
+        if wire in self.escaped:
+            return self.general(VALUE_INFO, wire)
         text = self.define(name) if is_input else print_value(name)
-        if opaque or not name or wire in self.escaped:
+        if opaque or not name:
             return self.general(VALUE_INFO, wire)
         del fields[1]
         kind = fields.pop(2)[0] if 2 in fields else None
@@ -407,7 +411,7 @@ class _Printer:
                     for tensor in split(attribute, ATTRIBUTE)[0].get(5, ()):
                         seen[split(tensor, TENSOR)[0].get(_T_NAME, [None])[0]] += 1
         best, count = max(seen.items(), key=lambda item: item[1], default=(None, 0))
-        return best if count > 1 and count > seen[None] else None
+        return best if best is not None and count > max(1, seen[None]) and len(best) <= PATTERN_BYTES else None
 
     def each(self, rules: Naming) -> Iterable[str]:
         plain = naming(None)
@@ -443,7 +447,7 @@ class _Printer:
                 self.depth = depth
                 continue
             tails[tail] = told and (*told, _bag(*told[1:]))
-            if told:
+            if told and (len(tail) <= EACH_BYTES or not told[1]):
                 by_operator.setdefault(told[0], []).append((count, told[1]))
         self.is_rehearsal = False
         defaults: dict[str, str] = {}
@@ -528,6 +532,7 @@ class _Printer:
                 self.plain_nodes(nodes, texts, tails, defaults, rules, pad, lines)
                 return
         chain: list[str] = []
+        chained: list[_Node] = []
         for k, node in enumerate(nodes):
             ins, outs, _, _ = node
             if k in holes:
@@ -542,6 +547,7 @@ class _Printer:
             operator, bag = told
             first = known.get(ins[0]) if same and ins else None
             operands = self.operands(ins[1:] if chain else ins)
+            chained.append(node)
             if k in hidden:
                 self.define(outs[0])
                 chain.append(f"{operator}{operands}{bag}{self.result_type(outs[0], types, first)}")
@@ -549,8 +555,8 @@ class _Printer:
             only = first if len(outs) == 1 else None
             left = ", ".join([self.define(out) + self.result_type(out, types, only) for out in outs])
             chain.append(f"{operator}{operands}{bag}")
-            lines.append(f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(_repeats(chain)) + "\n")
-            chain = []
+            lines.append(f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(self.repeats(chain, chained)) + "\n")
+            chain, chained = [], []
         if len(nodes) in before:
             lines += [f"{pad}{text}\n" for text in self.infos(before[len(nodes)])]
 
@@ -626,13 +632,21 @@ class _Printer:
     def operands(self, names: list[bytes]) -> str:
         return f"({', '.join(map(self.scope.use, names))})" if names else ""
 
+    def repeats(self, chain: list[str], nodes: list[_Node]) -> list[str]:
+        """Return the links of a chain, equal ones in a row as one with their number as long as a parser takes that."""
+        links = _repeats(chain)
+        if len(links) < len(chain):
+            self.left_bytes -= sum(len(_node_bytes(node)) + REPEATED_BYTES for node in nodes)
+        return links if self.left_bytes >= 0 else chain
+
     def general_node(self, node: _Node, types: dict[bytes, bytes], pad: str, lines: list[str]) -> None:
         """Append a node in the general notation; the types of its results stand in front: it has no room for them."""
         infos = [join([(1, out), (2, types.pop(out))], VALUE_INFO) for out in node[1] if out in types]
         lines += [f"{pad}{text}\n" for text in self.infos(infos)]
         lines.append(f"{pad}node {self.general(NODE, _node_bytes(node))}\n")
-        for out in node[1]:
-            self.define(out)
+        if _node_bytes(node) not in self.escaped:  # otherwise the text does not say what it defines
+            for out in node[1]:
+                self.define(out)
 
     def result_type(self, name: bytes, types: dict[bytes, bytes], first: bytes | None) -> str:
         """Return the type behind a result, or nothing where the parser gives it that of the first operand, `first`."""
@@ -801,7 +815,7 @@ class _Printer:
             text = self.define(name)
             told = self.tensor(fields, name)
         if told is None:
-            if name:
+            if name and wire not in self.escaped:
                 self.define(name)
             return f"init {self.general(TENSOR, wire)}"
         kind, bag, data = told
@@ -813,7 +827,8 @@ class _Printer:
         fields, _ = split(wire, schema("onnx.SparseTensorProto"))
         for values in fields.get(1, ()):
             for name in split(values, TENSOR)[0].get(_T_NAME, ()):
-                self.define(name)
+                if not {wire, values} & self.escaped:
+                    self.define(name)
         return text
 
     def tensor_entry(self, key: str, wire: bytes) -> str | None:
@@ -929,9 +944,9 @@ class _Printer:
     def opaque(self, wire: bytes, message: Schema) -> str:
         return f"{{{self.escape(wire, message)}}}"
 
-    @staticmethod
-    def escape(wire: bytes, message: Schema) -> str:
+    def escape(self, wire: bytes, message: Schema) -> str:
         """Return the entry that holds bytes as they are, with a mark that `print_model` counts."""
+        wire = b"".join(attach(wire, self.blobs, message))
         return f"\1{message.name.removeprefix('onnx.')}\1opaque={print_string(wire)}"
 
     def bag(self, fields: dict[int, list], opaque: bytes, message: Schema) -> str:
@@ -1094,7 +1109,7 @@ def _plain_results(nodes: list[_Node]) -> list[str]:
     """
     names = [node[1][0] for node in nodes if len(node[1]) == 1]
     joined = b"\n".join(names)
-    if len(names) != len(nodes) or joined.count(b"\n") != len(names) - 1 or not _PLAIN_NAMES(joined):
+    if not joined or len(names) != len(nodes) or joined.count(b"\n") != len(names) - 1 or not _PLAIN_NAMES(joined):
         return []
     return ("%" + joined.decode().replace("\n", "\n%")).split("\n")
 
@@ -1120,12 +1135,7 @@ def _tensor_type(number: int, dims: list[int]) -> bytes:
 
 def _count(dims: list[int]) -> int:
     """Return the number of elements of a shape; -1 where a dimension is negative."""
-    count = 1
-    for dim in dims:
-        if dim < 0:
-            return -1
-        count *= dim
-    return count
+    return -1 if any(dim < 0 for dim in dims) else element_count(dims)
 
 
 def _base64(data: bytes | memoryview) -> str:

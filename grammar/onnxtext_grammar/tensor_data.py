@@ -61,7 +61,6 @@ def parse_raw(numbers: list[str], dtype: str) -> bytes:
         raise ValueError(f'the elements of {dtype} are not written as numbers; write base64("…")')
     signed, bits = match[1] == "i", int(match[2] or 8)
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, 1 if match[1] == "bool" else (1 << bits) - 1)
-    packed = 0
     values = []
     for number in numbers:
         value = int(number) if _WHOLE(number) and len(number) < 25 else None
@@ -70,6 +69,6 @@ def parse_raw(numbers: list[str], dtype: str) -> bytes:
         values.append(value & (1 << bits) - 1)
     if bits >= 8:
         return b"".join(v.to_bytes(bits // 8, "little") for v in values)
-    for i, value in enumerate(values):
-        packed |= value << i * bits
-    return packed.to_bytes((len(values) * bits + 7) // 8, "little")
+    per_byte = 8 // bits
+    pieces = [values[i : i + per_byte] for i in range(0, len(values), per_byte)]
+    return bytes(sum(value << k * bits for k, value in enumerate(piece)) for piece in pieces)

@@ -36,6 +36,9 @@ class Blobs:
     def __len__(self) -> int:
         return len(self._held)
 
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        return iter(self._held)
+
     def add(self, data: bytes | memoryview) -> bytes:
         """Set `data` aside and return its placeholder."""
         self._held.append(data)
@@ -83,12 +86,12 @@ def _reachable(name: str) -> frozenset[str]:
     return frozenset(seen)
 
 
-def detach(wire: bytes | memoryview, message: Schema = MODEL) -> tuple[bytes, Blobs]:
+def detach(wire: bytes | memoryview, message: Schema = MODEL, blobs: Blobs | None = None) -> tuple[bytes, Blobs]:
     """Return `wire` with its large raw data replaced by placeholders, and that data (views of `wire`, not copies).
 
-    Raises ModelError where `wire` is no protobuf message.
+    The data is added to `blobs` if these are given.  Raises ModelError where `wire` is no protobuf message.
     """
-    blobs = Blobs()
+    blobs = Blobs() if blobs is None else blobs
     # Data that looks like our placeholder must not be taken for one: then nothing is skipped for being small.
     smallest = 0 if _contains(wire, _MAGIC) else LARGE_BYTES
     view = memoryview(wire)

@@ -14,6 +14,9 @@ import difflib
 from collections.abc import Iterable
 
 _SHOWN_WIDTH = 120  # characters of the faulty line that an error shows around its caret
+_SHOWN_MESSAGE = 1_000  # characters of what an error says: a name can be millions long
+_NEAREST_CHARACTERS = 100  # of a word for which a similar one is looked for, since that takes time
+_NEAREST_WORDS = 1_000  # that are looked at, the last ones
 
 
 class OnnxTextError(Exception):
@@ -36,9 +39,21 @@ class TextError(OnnxTextError):
     """Something wrong in a text, at the character offset `at` of `text`, which came from `source`."""
 
     def __init__(self, message: str, source: str, text: str, at: int) -> None:
+        if len(message) > _SHOWN_MESSAGE:
+            message = f"{message[: _SHOWN_MESSAGE // 2]} … {message[-_SHOWN_MESSAGE // 2 :]}"
         self.message, self.source, self.at = message, source, at
         self.line, self.column, shown, caret = _place(text, at)
         super().__init__(f"{source}:{self.line}:{self.column}: {message}\n  {shown}\n  {' ' * caret}^")
+
+    def __reduce__(self) -> tuple:
+        return _revived, (type(self), str(self), self.__dict__)  # so that a worker process can hand it on
+
+
+def _revived(kind: type[TextError], message: str, fields: dict) -> TextError:
+    error = kind.__new__(kind, message)
+    error.args = (message,)
+    error.__dict__.update(fields)
+    return error
 
 
 class SyntaxProblem(TextError):
@@ -62,5 +77,8 @@ def _place(text: str, at: int) -> tuple[int, int, str, int]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean X?)" for the known word closest to `word`, or nothing where none is close."""
-    found = difflib.get_close_matches(word, list(known)[:10_000], n=1, cutoff=0.6)
+    if len(word) > _NEAREST_CHARACTERS:
+        return ""
+    close = [k for k in known if abs(len(k) - len(word)) <= len(word) // 2 + 1]
+    found = difflib.get_close_matches(word, close[-_NEAREST_WORDS:], n=1, cutoff=0.6)
     return f" (did you mean {found[0]}?)" if found else ""

@@ -191,9 +191,10 @@ def filler(how: str) -> Callable[[str, str, Sequence[int]], bytes]:
     in [0, 1) for vectors and scalars, which are often variances; all other elements are zeros.  One seed and key give
     one tensor.  Raises UsageError; what is returned raises ValueError where a tensor cannot be made up.
     """
-    kind, _, seed = how.partition(":")
+    kind, _, seed = str(how).partition(":")
     if kind not in ("zeros", "random") or (seed and (kind == "zeros" or not seed.isdecimal())):
-        raise UsageError(f"--fill takes zeros, random or random:SEED, not {how}{nearest(how, ['zeros', 'random'])}")
+        hint = nearest(str(how), ["zeros", "random"])
+        raise UsageError(f"--fill takes zeros, random or random:SEED, not {how}{hint}")
 
     def fill(key: str, dtype: str, dims: Sequence[int]) -> bytes:
         match = _WIDTH(dtype)

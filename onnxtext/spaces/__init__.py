@@ -1,0 +1,1 @@
+"""Spaces of architectures: the networks that a benchmark's specifications stand for."""
