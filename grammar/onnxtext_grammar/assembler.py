@@ -1046,7 +1046,8 @@ class _Assembler:
         try:
             return detach(value.value, message, self.blobs)[0]
         except ModelError as error:
-            self.fail(f"these are no fields of {message.name.removeprefix('onnx.')}: {error}", value.at)
+            why = str(error).removeprefix("not an ONNX model: ")
+            self.fail(f"these are no fields of {message.name.removeprefix('onnx.')}: {why}", value.at)
 
     def field(self, entry: s.Entry, f: Field) -> list[tuple[int, object]]:
         value = entry.value
@@ -1096,7 +1097,10 @@ class _Assembler:
                 second = value.value.value
             else:
                 self.fail("a pair of strings is expected here", value.at)
-            wire = join([(1, value.key), (2, second)], message)
+            if isinstance(second, bytes):
+                wire = delimited(b"\x0a", value.key) + delimited(b"\x12", second)
+            else:
+                wire = join([(1, value.key), (2, second)], message)
         elif isinstance(value, s.TypeValue) and message is TYPE:
             self.depth -= 1
             wire = self.type(value.type)

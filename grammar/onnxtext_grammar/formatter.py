@@ -146,7 +146,7 @@ class _Step(NamedTuple):
     place: str  # what comes behind it
     push: str | None = None  # the place that comes behind what it opens
     spell: Callable[[_Layout, str], str] | None = None  # from its text to that of the printer
-    act: int = 0
+    act: int = 0  # what there is to do beside that
 
 
 _Row = dict[str, _Step]
@@ -248,7 +248,8 @@ def _table() -> dict[str, _Row]:
         "body {": {**statements, "each": _Step(_LINE, "each")},
         "body": statements,
         "each": {
-            **{word: step._replace(place="each @", spell=_each) for word, step in _operators(" ").items()},
+            **dict.fromkeys(("a", '"', "@"), _Step(" ", "each @", spell=_each)),
+            **dict.fromkeys(KEYWORDS, _Step(" ", "each @", spell=_miss)),
             **_bag("body {"),
         },
         "each @": _bag("body {"),
@@ -347,7 +348,7 @@ def _operators(gap: str, behind: str | None = None) -> _Row:
         "a": _Step(gap, "link", behind),
         '"': _Step(gap, "link", behind, _operator),
         "@": _Step(gap, "link", behind, _function),
-        **dict.fromkeys(KEYWORDS, _Step(gap, "link", behind, _quoted)),
+        **dict.fromkeys(KEYWORDS, _Step(gap, "link", behind, _miss)),
     }
 
 
@@ -505,7 +506,7 @@ class _Layout:
                 self.inputs.append(_Inputs(len(out), self.comments, self.uncounted, []))
             elif act == _OPEN_GRAPH:
                 self.pads.append(self.pad)
-                if not _is_in_link(stack) or len(self.pads) > MAX_DEPTH:
+                if not _is_in_link(stack) or len(self.pads) > MAX_DEPTH:  # spaces without bound would fill any memory
                     self.pad = ""
             elif act == _OPEN_BODY:
                 self.pad += " "
@@ -535,7 +536,7 @@ class _Layout:
     def close_inputs(self, *, has_comments: bool) -> None:
         """Lay the inputs out one a line, if they are wide or a comment stands among them.
 
-        A string that the printer may write as `#0` counts as that, whether it has done so or not.
+        A string that is long enough for it counts as the `#0` that the printer may have written in its place.
         """
         start, comments, uncounted, items = self.inputs.pop()
         left = INPUTS_WIDTH + self.uncounted - uncounted
@@ -628,8 +629,10 @@ def _each(layout: _Layout, token: str) -> str:
     return _print_bytes(token) if token[0] == '"' else _function(layout, token)
 
 
+# Words of the language where a name can stand: whether they are one is for the parser made from the grammar to say.
+
+
 def _quoted(layout: _Layout, token: str) -> str:
-    """Return a word of the language that is a name here, which is for the parser made from the grammar to say."""
     if layout.strict:
         raise Miss
     return f'"{token}"'
@@ -641,7 +644,11 @@ def _plain(layout: _Layout, token: str) -> str:
     return token
 
 
-# Strings, and how many of their characters do not count in the width of inputs: see `_Layout.width`.
+def _miss(layout: _Layout, token: str) -> str:
+    raise Miss
+
+
+# Strings, and how many of their characters do not count in the width of inputs: see `_Layout.close_inputs`.
 
 
 def _bytes(layout: _Layout, token: str) -> str:

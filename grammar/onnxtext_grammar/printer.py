@@ -70,6 +70,7 @@ _OPSET = schema("onnx.OperatorSetIdProto")
 _AT = onnx.AttributeProto
 _A_NAME, _A_TYPE, _A_REF = 1, 20, 21
 _T_DIMS, _T_TYPE, _T_STRINGS, _T_NAME, _T_RAW = 1, 2, 6, 8, 9
+_NUMBER_KINDS = tuple(b"\xa0\x01" + bytes([kind]) for kind in (_AT.FLOAT, _AT.INT, _AT.FLOATS, _AT.INTS))
 _PARAMETER = b"\x22\x09Parameter"
 _TENSOR_KIND = b"\xa0\x01\x04"  # the field that says that an attribute holds a tensor
 _PLAIN_OPERATOR = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*").fullmatch
@@ -162,6 +163,7 @@ class _Printer:
         self._marks: dict[str, str] = {}
         self.scope = _Scope()
         self.types: dict[bytes, str] = {}
+        self.attributes: dict[bytes, str] = {}  # the text of attributes that are numbers
         self.values: dict[bytes, str] = {}  # the text of a value's name
         self.functions: dict[tuple[bytes, bytes | None, bytes | None], str] = {}
         self.depth = 0
@@ -533,6 +535,7 @@ class _Printer:
                 return
         chain: list[str] = []
         chained: list[_Node] = []
+        again = ""
         for k, node in enumerate(nodes):
             ins, outs, _, _ = node
             if k in holes:
@@ -550,12 +553,15 @@ class _Printer:
             chained.append(node)
             if k in hidden:
                 self.define(outs[0])
-                chain.append(f"{operator}{operands}{bag}{self.result_type(outs[0], types, first)}")
+                kind = self.result_type(outs[0], types, first)
+                if not chain:
+                    again = f"{operator}{self.operands(ins[1:])}{bag}{kind}"
+                chain.append(f"{operator}{operands}{bag}{kind}")
                 continue
             only = first if len(outs) == 1 else None
             left = ", ".join([self.define(out) + self.result_type(out, types, only) for out in outs])
             chain.append(f"{operator}{operands}{bag}")
-            lines.append(f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(self.repeats(chain, chained)) + "\n")
+            lines.append(f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(self.repeats(chain, again, chained)) + "\n")
             chain, chained = [], []
         if len(nodes) in before:
             lines += [f"{pad}{text}\n" for text in self.infos(before[len(nodes)])]
@@ -632,9 +638,9 @@ class _Printer:
     def operands(self, names: list[bytes]) -> str:
         return f"({', '.join(map(self.scope.use, names))})" if names else ""
 
-    def repeats(self, chain: list[str], nodes: list[_Node]) -> list[str]:
+    def repeats(self, chain: list[str], again: str, nodes: list[_Node]) -> list[str]:
         """Return the links of a chain, equal ones in a row as one with their number as long as a parser takes that."""
-        links = _repeats(chain)
+        links = _repeats(chain, again)
         if len(links) < len(chain):
             self.left_bytes -= sum(len(_node_bytes(node)) + REPEATED_BYTES for node in nodes)
         return links if self.left_bytes >= 0 else chain
@@ -766,6 +772,14 @@ class _Printer:
 
     def attribute(self, wire: bytes, level: int = 0) -> str | None:
         """Return `key=value`, or None where only the general notation can say it."""
+        text = self.attributes.get(wire)
+        if text is None:
+            text = self.new_attribute(wire, level)
+            if text is not None and _holds_numbers(wire):
+                self.attributes[wire] = text
+        return text
+
+    def new_attribute(self, wire: bytes, level: int) -> str | None:
         fields, opaque = split(wire, ATTRIBUTE)
         if opaque or _A_NAME not in fields or _A_TYPE not in fields or wire in self.escaped:
             return None
@@ -985,6 +999,13 @@ class _Printer:
     def message_value(self, message: Schema, wire: bytes, level: int = 0) -> str:
         """Return a message as a value: a pair, a type, a tensor, a graph, or in the general notation."""
         if wire not in self.escaped:
+            if message is _PAIR and len(wire) > 3 and wire[0] == 0x0A and wire[1] < 128:
+                # A key below 128 bytes and a value: what metadata is made of, too often to take the long way.
+                middle = 2 + wire[1]
+                if wire[middle : middle + 1] == b"\x12":
+                    size, at = read_varint(wire, middle + 1)
+                    if at + size == len(wire):
+                        return f"{self.string(wire[2:middle])}: {self.string(wire[at:])}"
             if message is _PAIR or message is _OPSET:
                 fields, opaque = split(wire, message)
                 if not opaque and len(fields) == 2:
@@ -1088,16 +1109,20 @@ def _head(wire: bytes, at: int, end: int) -> _Node:
     return ins, outs, None, wire[at:end]
 
 
-def _repeats(chain: list[str]) -> list[str]:
-    """Return the links of a chain, equal ones in a row as one with their number."""
+def _repeats(chain: list[str], again: str) -> list[str]:
+    """Return the links of a chain, equal ones in a row as one with their number.
+
+    `again`: the first link as it would be further on, where what is handed on is its first operand.
+    """
     if len(chain) < 3:
         return chain
     out = []
-    for text, run in groupby(chain):
+    for text, run in groupby([again, *chain[1:]]):
         count = len(list(run))
         while count > 0:
             times = min(count, MAX_REPEAT)
-            out.append(text if times == 1 else f"repeat {times} {text}")
+            shown = text if out else chain[0]
+            out.append(shown if times == 1 else f"repeat {times} {shown}")
             count -= times
     return out
 
@@ -1112,6 +1137,11 @@ def _plain_results(nodes: list[_Node]) -> list[str]:
     if not joined or len(names) != len(nodes) or joined.count(b"\n") != len(names) - 1 or not _PLAIN_NAMES(joined):
         return []
     return ("%" + joined.decode().replace("\n", "\n%")).split("\n")
+
+
+def _holds_numbers(wire: bytes) -> bool:
+    """Tell whether an attribute is of a kind whose text depends on its bytes alone: int, ints, float or floats."""
+    return wire.endswith(_NUMBER_KINDS)
 
 
 def _bag(*parts: str) -> str:
