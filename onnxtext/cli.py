@@ -325,6 +325,21 @@ def stats(
     _print(json.dumps(counted, indent=1) if as_json else show(counted))
 
 
+@app.command("hash")
+def hash_model(model: Model, as_json: AsJson = False) -> None:
+    """Write the hash of a model: the same for models that differ in names, order and documentation alone."""
+    import json
+
+    import onnx
+
+    from onnxtext import api
+    from onnxtext_passes.structural_hash import PASSES, VERSION, structural_hash
+
+    source = api.read_model(model)
+    found = structural_hash(onnx.ModelProto.FromString(source.wire), source.blobs)
+    _print(json.dumps({"hash": found, "version": VERSION, "passes": PASSES}, indent=1) if as_json else found)
+
+
 @app.command()
 def fmt(
     files: Annotated[
@@ -341,6 +356,7 @@ def fmt(
     """Lay texts out as encode does, with their comments."""
     from onnxtext import api
     from onnxtext.core.files import read_bytes, write_output
+    from onnxtext.core.line_diff import line_diff
     from onnxtext_grammar.formatter import format_text
 
     failed = changed = False
@@ -352,7 +368,7 @@ def fmt(
             if check and new != old:
                 print(source, file=sys.stderr)
             if diff:
-                write_output("-", [_diff(old, new, source).encode()])
+                write_output("-", [line_diff(old, new, source).encode()])
             if not (check or diff) and (new != old or file == "-"):  # a file that stays as it is keeps its time
                 write_output(file, [new.encode()])
         except OnnxTextError as error:  # the other files do not have to wait for this one
@@ -379,15 +395,6 @@ def _refuse_terminal(held_bytes: int) -> None:
             f"the weights are {held_bytes / 1e6:.0f} MB, too much for a terminal: use -o FILE (weights beside it), "
             "--weights elide (without them), --weights inline (with them, as base64), or a pipe"
         )
-
-
-def _diff(old: str, new: str, source: str) -> str:
-    """Return the unified diff from one text to another, empty where they are equal."""
-    import difflib
-
-    a, b = (re.findall(r"[^\n]*\n|[^\n]+", text) for text in (old, new))  # splitlines would part more than lines
-    found = difflib.unified_diff(a, b, source, source)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
 
 
 def _print(text: str) -> None:

@@ -73,10 +73,10 @@ def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{number + 1:02d}-{p.name}.onnxt").write_text(text, encoding="utf-8")
 
-    if watch.dump_dir:
-        Path(watch.dump_dir).mkdir(parents=True, exist_ok=True)
-        (Path(watch.dump_dir) / "00-input.onnxt").write_text(_text(source), encoding="utf-8")
     try:
+        if watch.dump_dir:
+            Path(watch.dump_dir).mkdir(parents=True, exist_ok=True)
+            (Path(watch.dump_dir) / "00-input.onnxt").write_text(_text(source), encoding="utf-8")
         result = run_pipeline(
             onnx.ModelProto.FromString(source.wire),
             pipeline,

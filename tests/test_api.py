@@ -50,9 +50,9 @@ def test_the_public_names_are_these_and_what_they_take_is_fixed():
         "verify: 'bool | None' = None) -> 'str'",
         "decode": "(text: 'str', *, weights: 'PathLike | None' = None, fill: 'str | None' = None) -> 'onnx.ModelProto'",
         "save": "(model: 'onnx.ModelProto | PathLike', path: 'PathLike', *, passes: 'str' = '', "
-        "weights: 'WeightsMode' = 'sidecar', verify: 'bool | None' = None) -> 'Printed'",
-        "load": "(path: 'PathLike', *, weights: 'PathLike | None' = None, fill: 'str | None' = None) "
-        "-> 'onnx.ModelProto'",
+        "weights: 'WeightsMode' = 'sidecar', verify: 'bool | None' = None, restorable: 'bool' = False) -> 'Printed'",
+        "load": "(path: 'PathLike', *, weights: 'PathLike | None' = None, fill: 'str | None' = None, "
+        "restore: 'bool' = False) -> 'onnx.ModelProto'",
     }
     assert all(f.__doc__ for f in (onnxtext.encode, onnxtext.decode, onnxtext.save, onnxtext.load))
 
@@ -196,6 +196,15 @@ def test_save_writes_the_weights_beside_the_text_unless_told_otherwise():
     assert onnxtext.load("elided.onnxt", weights="inline.onnxt") == MODEL
     assert numpy_helper.to_array(onnxtext.load(Path("elided.onnxt"), fill="zeros").graph.initializer[0]).max() == 0
     assert len(os.listdir()) == 4
+
+
+def test_save_to_standard_output_needs_the_weights_in_the_text(capsysbinary: pytest.CaptureFixture[bytes]):
+    assert message_of(onnxtext.save, MODEL, "-") == (
+        "-: no weights file can stand beside a device or pipe: write the weights inline"
+    )
+    onnxtext.save(MODEL, "-", weights="inline")
+    assert capsysbinary.readouterr().out.decode() == onnxtext.encode(MODEL)
+    assert os.listdir() == []
 
 
 def test_save_reports_what_it_could_only_write_as_bytes():

@@ -70,6 +70,12 @@ def test_every_command_has_help_and_names_its_nearest_option(command: str):
             ["encode", "small.onnx", "--weights", "sidecar"],
             "error: a weights file needs a name: use -o FILE, or --weights inline or elide",
         ),
+        (["encode", "small.onnx", "--passes", "prun"], "error: no pass is named prun (did you mean prune?)"),
+        (["passes", "mergge"], "error: no pass is named mergge (did you mean merge?)"),
+        (
+            ["encode", "small.onnx", "--passes", "merge", "--dump-dir", "small.onnx/x"],
+            "error: small.onnx/x: cannot write into it: Not a directory",
+        ),
         (
             ["decode", "small.onnxt", "--fill", "zeroes"],
             "error: --fill takes zeros, random or random:SEED, not zeroes (did you mean zeros?)",

@@ -24,8 +24,20 @@ MODEL = onnx.ModelProto.DESCRIPTOR
 _WIRE_TYPES = {F.TYPE_DOUBLE: 1, F.TYPE_FLOAT: 5, F.TYPE_STRING: 2, F.TYPE_BYTES: 2, F.TYPE_MESSAGE: 2}
 _STRINGS = [b"", b"x", b"none", b'\xff\x00"\\\n', "é\u2028".encode(), b"0", b"a string long enough to be interned"]
 _SAMPLES = {
-    F.TYPE_DOUBLE: [bytes(8), b"\x9a\x99\x99\x99\x99\x99\xb9\x3f", b"\x01" + bytes(5) + b"\xf0\x7f", bytes(6) + b"\xf8\xff"],
-    F.TYPE_FLOAT: [bytes(4), b"\xcd\xcc\xcc\x3d", b"\x01\x00\x80\x7f", b"\x00\x00\xc0\xff", b"\x00\x00\x80\xff", bytes(3) + b"\x80"],
+    F.TYPE_DOUBLE: [
+        bytes(8),
+        b"\x9a\x99\x99\x99\x99\x99\xb9\x3f",
+        b"\x01" + bytes(5) + b"\xf0\x7f",
+        bytes(6) + b"\xf8\xff",
+    ],
+    F.TYPE_FLOAT: [
+        bytes(4),
+        b"\xcd\xcc\xcc\x3d",
+        b"\x01\x00\x80\x7f",
+        b"\x00\x00\xc0\xff",
+        b"\x00\x00\x80\xff",
+        bytes(3) + b"\x80",
+    ],
     F.TYPE_INT64: [0, 1, -1, (1 << 63) - 1, -(1 << 63)],
     F.TYPE_UINT64: [0, 1, (1 << 64) - 1],
     F.TYPE_INT32: [0, 1, -1, 99, (1 << 31) - 1, -(1 << 31)],
@@ -73,9 +85,7 @@ def paths_to_messages(root: Descriptor) -> dict[str, list[Path]]:
 
 def fields_of(root: Descriptor) -> list[FieldDescriptor]:
     """Return every field of every message that `root` reaches."""
-    return [
-        field for name in paths_to_messages(root) for field in root.file.pool.FindMessageTypeByName(name).fields
-    ]
+    return [field for name in paths_to_messages(root) for field in root.file.pool.FindMessageTypeByName(name).fields]
 
 
 def encoded(field: FieldDescriptor, *values: object) -> bytes:

@@ -27,6 +27,7 @@ from running import (
 )
 
 import onnxtext
+from onnxtext.core import files
 
 NOBODY = 65534
 OLD, NEW = a_linear_model(factor=1), a_linear_model(factor=3)
@@ -109,6 +110,13 @@ def test_a_pipe_is_written_into_and_not_replaced(here: Path, command: str):
         assert onnxtext.decode(read[0].decode()) == NEW
     else:
         assert read[0] == to_bytes(OLD)
+
+
+def test_dev_null_stays_what_it_is(here: Path):
+    assert not files.is_replaceable("/dev/null")  # a failure here must not go on and replace it
+    assert run("encode", "new.onnx", "-o", os.devnull) == Outcome(0, b"", "")
+    assert run("decode", "old.onnxt", "-o", os.devnull) == Outcome(0, b"", "")
+    assert Path(os.devnull).is_char_device()
 
 
 def test_dev_stdout_is_standard_output(here: Path):
@@ -222,9 +230,12 @@ def limited(limit_bytes: int) -> None:
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 100, 8_000], ids=["nothing fits", "a piece fits", "the weights do not fit"])
-def test_without_room_for_the_new_files_the_old_are_whole(here: Path, limit_bytes: int):
-    found = run_apart("encode", "new.onnx", "-o", "old.onnxt", preexec_fn=lambda: limited(limit_bytes))
-    assert found == Outcome(2, b"", "error: old.onnxt: cannot write it: file too large\n")
+@pytest.mark.parametrize("mode", ["sidecar", "inline"])
+def test_without_room_for_the_new_files_the_old_are_whole(here: Path, limit_bytes: int, mode: str):
+    arguments = ("encode", "new.onnx", "-o", "old.onnxt", "--weights", mode)
+    found = run_apart(*arguments, preexec_fn=lambda: limited(limit_bytes))
+    name = "old.onnxt.safetensors" if mode == "sidecar" else "old.onnxt"
+    assert found == Outcome(2, b"", f"error: {name}: cannot write it: file too large\n")
     assert_old_is_whole()
 
 

@@ -463,6 +463,15 @@ def test_one_wrong_bit_in_the_table_is_found():
     assert found.startswith("these are not the weights of this text: the digest of their table is ")
 
 
+def test_one_wrong_bit_anywhere_is_found():
+    onnxtext.save(a_model(a_tensor("w", TensorProto.UINT8, [50])), "m.onnxt")
+    text, good = Path("m.onnxt").read_text(), Path("m.onnxt.safetensors").read_bytes()
+    for at in range(len(good)):
+        Path("w.safetensors").write_bytes(good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :])
+        with pytest.raises(onnxtext.OnnxTextError, match=r"^w\.safetensors: "):
+            onnxtext.decode(text, weights="w.safetensors")
+
+
 @pytest.mark.parametrize(
     ("size", "message"),
     [

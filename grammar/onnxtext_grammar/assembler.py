@@ -44,7 +44,7 @@ from onnxtext.core.wire import (
 )
 from onnxtext_grammar import syntax as s
 from onnxtext_grammar.attributes import FIELDS, ITEMS, KIND_NAMES, KINDS
-from onnxtext_grammar.dtypes import DTYPES, dtype_number
+from onnxtext_grammar.dtypes import DTYPE_NUMBERS, DTYPES, dtype_number
 from onnxtext_grammar.interning import EACH_BYTES, REPEATED_BYTES, Texts, allowance_bytes
 from onnxtext_grammar.literals import HOLE_DOMAIN, KEYWORDS, parse_float, parse_name, print_value
 from onnxtext_grammar.naming import Naming, naming
@@ -1116,7 +1116,10 @@ class _Assembler:
 
 
 _UNKNOWN = re.compile(r"%\?[A-Za-z0-9_./]+(?:-[A-Za-z0-9_./]+)*(?::[0-9]+)?").fullmatch
-_HOLE = re.compile(r"([a-z0-9]+)\[(?:((?:-?[0-9]{1,18}(?:,-?[0-9]{1,18})*)?)|\$([A-Za-z_][A-Za-z0-9_]*))\]").fullmatch
+_HOLE = re.compile(
+    rf"({'|'.join(sorted(DTYPE_NUMBERS, reverse=True))}|t-?[0-9]{{1,9}})"
+    r"\[(?:((?:-?[0-9]{1,18}(?:,-?[0-9]{1,18})*)?)|\$([A-Za-z_][A-Za-z0-9_]*))\]"
+).fullmatch
 _T_NAME = 8
 _DEFAULT_NAME = -1  # a node's name is what `each` says
 _RAW_DATA = TENSOR.by_name["raw_data"]

@@ -640,6 +640,8 @@ class _Printer:
 
     def repeats(self, chain: list[str], again: str, nodes: list[_Node]) -> list[str]:
         """Return the links of a chain, equal ones in a row as one with their number as long as a parser takes that."""
+        if len(nodes) * REPEATED_BYTES > self.left_bytes:
+            return chain
         links = _repeats(chain, again)
         if len(links) < len(chain):
             self.left_bytes -= sum(len(_node_bytes(node)) + REPEATED_BYTES for node in nodes)
@@ -694,6 +696,9 @@ class _Printer:
             and nodes[k][1][0] not in types
             and (text := self.hole_text(nodes[k])) is not None
         }
+        if holes:  # a subgraph might use one too, and would need its name
+            subgraphs = b"".join([node[3] for node in nodes if tails.get(node[3]) is None])
+            holes = {k: text for k, text in holes.items() if delimited(b"\x0a", nodes[k][1][0]) not in subgraphs}
         hidden: set[int] = set()
         last, pending = -1, []  # the last node that is no hole, and the holes behind it
         for k, node in enumerate(nodes):

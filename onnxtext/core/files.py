@@ -89,7 +89,10 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
                 _take_mode(temporary, path)
                 os.replace(temporary, path)
         except OSError as error:
-            raise _problem("write", paths[min(len(made), len(paths) - 1)], error) from error
+            known = {str(temporary): path for temporary, path in zip(made, paths, strict=False)}
+            raise _problem(
+                "write", known.get(error.filename) or paths[min(len(made), len(paths) - 1)], error
+            ) from error
     finally:
         for temporary in made:
             temporary.unlink(missing_ok=True)
@@ -108,11 +111,15 @@ def _take_mode(temporary: Path, path: Path) -> None:
 
 def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Write `pieces` one behind the other, and see to it that they are on the disk."""
-    with open(path, "wb", buffering=1 << 20) as file:
-        for piece in pieces:
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(path, "wb", buffering=1 << 20) as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = os.fspath(path)  # writing fails without a name
+        raise
 
 
 def write_output(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) -> None:
@@ -157,4 +164,8 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")  # names of open
 def is_replaceable(path: str | os.PathLike[str]) -> bool:
     """Tell whether a file may take the name `path`: not where a device, pipe or open stream is written into."""
     name = os.path.abspath(path)
-    return not name.startswith(_STREAMS) and (os.path.isfile(name) or os.path.isdir(name) or not os.path.exists(name))
+    return (
+        path != "-"
+        and not name.startswith(_STREAMS)
+        and (os.path.isfile(name) or os.path.isdir(name) or not os.path.exists(name))
+    )
