@@ -64,6 +64,9 @@ PrintAfter = Annotated[
 ]
 DumpDir = Annotated[str, typer.Option(metavar="FOLDER", help="Write the text after each pass into numbered files.")]
 Report = Annotated[str, typer.Option(metavar="FILE", help="Write what each pass did as JSON.")]
+Provenance = Annotated[
+    str, typer.Option(metavar="FILE|-", help="Write which pass made each node, and of what; JSON for FILE.json.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the passes and run none.")]
 
 
@@ -111,6 +114,7 @@ def encode(
     print_after: PrintAfter = "",
     dump_dir: DumpDir = "",
     report: Report = "",
+    provenance: Provenance = "",
     dry_run: DryRun = False,
 ) -> None:
     """Write a model as text."""
@@ -125,6 +129,8 @@ def encode(
         if output == "-":
             raise UsageError("the record of --restorable needs a name: use -o FILE, and it is FILE.undo")
         require_exact(passes)
+    if provenance == "-" and output == "-":
+        raise UsageError("the text and the table of --provenance cannot both go to standard output: use -o FILE")
     if reproduce:
         if passes or verify_passes != "none" or verify_outputs:
             raise UsageError("a reproducer says itself which passes to run and what to verify: give none with it")
@@ -146,6 +152,7 @@ def encode(
             verify_outputs,
             tokenizer,
             reproduce,
+            provenance,
         )
         source = rewrite(source, passes, watch)
         if dry_run:
@@ -217,6 +224,7 @@ def optimize(
     print_after: PrintAfter = "",
     dump_dir: DumpDir = "",
     report: Report = "",
+    provenance: Provenance = "",
     dry_run: DryRun = False,
 ) -> None:
     """Write a model as passes rewrite it: the passes without the text."""
@@ -229,8 +237,20 @@ def optimize(
         raise UsageError("optimize needs passes, as in --passes prune,merge; `onnxtext passes` lists them")
     if output == "-" and sys.stdout is not None and sys.stdout.isatty() and not dry_run:
         raise UsageError("a model is binary: use -o FILE, or a pipe")
+    if provenance == "-" and output == "-":
+        raise UsageError("the model and the table of --provenance cannot both go to standard output: use -o FILE")
     watch = Watch(
-        verify_passes, exact, timing, stats, print_after, dump_dir, report, dry_run, verify_outputs, tokenizer
+        verify_passes,
+        exact,
+        timing,
+        stats,
+        print_after,
+        dump_dir,
+        report,
+        dry_run,
+        verify_outputs,
+        tokenizer,
+        provenance=provenance,
     )
     source = rewrite(api.read_model(model), passes, watch)
     if not dry_run:

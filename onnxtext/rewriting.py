@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from onnxtext.api import Source
     from onnxtext_passes.base import Pass
     from onnxtext_passes.manager import Result, Size
+    from onnxtext_passes.provenance import Trail
 
 REPRODUCER = "onnxtext-reproducer.onnxt"
 INLINE_BYTES = 64_000_000  # of weights, up to which a reproducer holds them
@@ -39,6 +40,7 @@ class Watch:
     verify_outputs: bool = False  # with verify_passes: equal outputs under onnxruntime
     tokenizer: str = ""  # a file, to count tokens with stats
     reproducing: bool = False  # a reproducer is run, which writes no other
+    provenance: str = ""  # a file for the table of where every node comes from
 
 
 def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
@@ -61,7 +63,11 @@ def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
             print(f"{p}: {p.keeps}", file=sys.stderr)
         return source
 
+    trail = _trail(source) if watch.provenance else None
+
     def after_each(number: int, p: Pass, model: onnx.ModelProto, changed: bool) -> None:
+        if trail is not None and changed:
+            trail.step(str(p), model)
         wanted = watch.print_after in ("all", p.name) or (watch.print_after == "changed" and changed)
         if not wanted and not watch.dump_dir:
             return
@@ -97,6 +103,8 @@ def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
     except OSError as error:
         raise OnnxTextError(f"{watch.dump_dir}: cannot write into it: {error.strerror}") from error
     _show(result, watch)
+    if trail is not None:
+        _write_provenance(trail, watch.provenance)
     return Source(result.model.SerializeToString(deterministic=True), source.blobs, source.differs)
 
 
@@ -128,6 +136,26 @@ def _size_of(source: Source, watch: Watch) -> Callable[[onnx.ModelProto], Size]:
         return replace(measure(model), parameters=count_parameters(model), tokens=tokens)
 
     return size_of
+
+
+def _trail(source: Source) -> Trail:
+    from onnxtext_passes.provenance import Trail
+
+    return Trail(onnx.ModelProto.FromString(source.wire))
+
+
+def _write_provenance(trail: Trail, path: str) -> None:
+    """Write where every node comes from: as JSON into a file of that name, else as a table with tabs."""
+    from onnxtext.core.files import write_output
+
+    rows = [asdict(row) for row in trail.rows()]
+    if path.endswith(".json"):
+        data = json.dumps(rows, indent=1)
+    else:
+        lines = [["node", "operator", "result", "made_by", "made_from"]]
+        lines += [[*list(row.values())[:-1], ",".join(row["made_from"])] for row in rows]
+        data = "\n".join("\t".join(re.sub(r"[\x00-\x1f\x7f]", " ", cell) for cell in line) for line in lines)
+    write_output(path, [f"{data}\n".encode()])
 
 
 # ---- reproducers: the model before a pass that fails, and what was to be done with it, in one text

@@ -36,7 +36,8 @@ GRAPHS = [
 def @f<w, p, d=1> {domain="d", opset_import=["": 21]} (%x) -> (%y) {
  %y = Conv(%x) {v: f32[2] {name="c"}=[1,2], w: ints=$w, g=graph @h () -> (%x: f32[]) {
   %z: ? = "odd op"(%x) {.doc_string="x", .metadata_props=["k": "v"]}
- }, ts=[tensor f32[1]=[1], tensor i64[2]=base64("AAAAAAAAAAAAAAAAAAAAAA==")], tp=type f32[2], .attribute={ref_attr_name="q"}}
+ }, ts=[tensor f32[1]=[1], tensor i64[2]=base64("AAAAAAAAAAAAAAAAAAAAAA==")],
+ tp=type f32[2], .attribute={ref_attr_name="q"}}
 }
 """,
     """// a comment
@@ -57,7 +58,7 @@ graph @g (
  %y = If(%x) {then_branch=graph @a () -> (%x) {
   %p = A(%x)
  }, else_branch=graph @b () -> (%?q) {
-  each {value="v#-1"}
+  each {value="v#"}
   %r = A(%?y)
   -> B
  }}

@@ -158,7 +158,7 @@ DIMS = [[], [2], [1], [0], [3, 2], [17], [5, 4], [300], [-1], [2, -3], [1 << 40,
 
 
 class Maker:
-    """One model in the making: `density` and `oddity` are the chances that a field is set and that a name is strange."""
+    """One model in the making: `density` and `oddity` are the chances of a field being set and of a strange name."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -386,7 +386,7 @@ class Maker:
         )
 
     def nodes(self, known: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Return nodes that mostly feed one another, under names that follow a rule most of the time; and their outputs."""
+        """Return nodes that mostly feed one another, mostly under names that follow a rule, and their outputs."""
         prefix, start = self.naming()
         node_prefix, node_start = self.naming()
         named = self.pick(["none", "none", "counted", "starred", "any"])

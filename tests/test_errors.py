@@ -521,6 +521,14 @@ COMMAND_ROWS = [
     ),
     ("optimize m.onnx", "optimize needs passes, as in --passes prune,merge; `onnxtext passes` lists them"),
     ("bisect m.onnx", "bisect needs passes, as in --passes prune,merge; `onnxtext passes` lists them"),
+    (
+        "encode m.onnx --passes merge --provenance -",
+        "the text and the table of --provenance cannot both go to standard output: use -o FILE",
+    ),
+    (
+        "optimize m.onnx --passes merge --provenance -",
+        "the model and the table of --provenance cannot both go to standard output: use -o FILE",
+    ),
     ("stats m.onnx --dim batch", "--dim takes a name and a size, as in batch=1, not batch"),
     (
         "encode m.onnx --passes merge --restorable --weights inline -o p",

@@ -4,6 +4,9 @@ Each field is set, alone and beside what its message has in a real model, to eve
 leads from ModelProto to it.  A field that nobody spelled would come out as an escape, and fails by its name.
 """
 
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false, reportCallIssue=false
+# (upb has descriptor classes of its own, which the type stubs do not take for descriptors)
+
 from __future__ import annotations
 
 import itertools
@@ -179,7 +182,7 @@ def test_field_has_a_spelling_along_every_way(field: FieldDescriptor) -> None:
 
 
 def test_a_field_that_nobody_spelled_fails_by_its_name() -> None:
-    """The checker is tried on an onnx of the future, in which a node has one field more than the installed onnx knows."""
+    """The checker is tried on an onnx of the future, in which a node has one field more than ours."""
     file = descriptor_pb2.FileDescriptorProto()
     MODEL.file.CopyToProto(file)
     (node,) = (message for message in file.message_type if message.name == "NodeProto")

@@ -127,7 +127,9 @@ def subgraph(*nodes: bytes, key: bytes = b"body", kind: bool = True, **more: lis
 
 
 def info(name: str, kind: bytes = b"\x0a\x04\x08\x01\x12\x00", **more: bytes) -> bytes:
-    return join([(1, name.encode()), (2, kind), *((VALUE_INFO.by_name[k].number, v) for k, v in more.items())], VALUE_INFO)
+    return join(
+        [(1, name.encode()), (2, kind), *((VALUE_INFO.by_name[k].number, v) for k, v in more.items())], VALUE_INFO
+    )
 
 
 def weight(name: str, dims: int = 2) -> bytes:
@@ -177,7 +179,10 @@ CASES = {
         )
     ),
     "a_range_of_inputs_passes_over_a_second_initializer_of_one_name": model(
-        graph(initializer=[weight(n) for n in "aabcd"], input=[info(n, b"\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x02") for n in "abcd"])
+        graph(
+            initializer=[weight(n) for n in "aabcd"],
+            input=[info(n, b"\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x02") for n in "abcd"],
+        )
     ),
     "value_infos_keep_their_order_behind_one_that_no_node_makes": model(
         graph(node("A", "", "x y"), node("B", "", "z"), value_info=[info("x"), info("q"), info("y"), info("z")])
@@ -189,7 +194,9 @@ CASES = {
     "an_operator_and_a_key_may_be_called_underscore": model(
         graph(node("_", "-", "x", [join([(1, b"_"), (3, 1), (20, 2)], ATTRIBUTE)]), node("_"))
     ),
-    "a_dimension_may_be_called_underscore": model(graph(input=[info("x", b"\x0a\x09\x08\x01\x12\x05\x0a\x03\x12\x01_")])),
+    "a_dimension_may_be_called_underscore": model(
+        graph(input=[info("x", b"\x0a\x09\x08\x01\x12\x05\x0a\x03\x12\x01_")])
+    ),
     "an_element_type_may_be_negative": model(graph(input=[info("x", b"\x0a\x0b\x08" + b"\xff" * 9 + b"\x01")])),
     "a_result_may_have_the_empty_name": model(graph(node("A", "", "-"))),
     "all_results_may_have_the_empty_name": model(graph(node("A", "", "-"), node("B", "", "-"))),
@@ -227,7 +234,9 @@ def test_case(wire: bytes) -> None:
 
 
 def test_every_escape_in_a_text_is_counted_once() -> None:
-    wire = canonical(model(graph(node("A", "", "x", [INT + UNKNOWN]), node("B", "", "y", [subgraph(node("C")) + UNKNOWN]))))
+    wire = canonical(
+        model(graph(node("A", "", "x", [INT + UNKNOWN]), node("B", "", "y", [subgraph(node("C")) + UNKNOWN])))
+    )
     for mode in MODES:
         assert print_unchecked(wire, mode).escapes == ["AttributeProto", "AttributeProto"]
 

@@ -161,6 +161,8 @@ class _Assembler:
         # Of the initializers of this graph: types, order, places.
         self.held: tuple[dict[bytes, bytes], list[bytes], dict[bytes, int]] = ({}, [], {})
         self.defaults: dict[tuple[bytes, str], s.Bag] = {}  # what the nodes of an operator have that say nothing
+        self.given: dict[int, bytes] = {}  # the attributes that `each` gives, by the identity of their entries
+        self.graphs = 0  # that were begun
         self.depth = 0  # of messages
         self.type_bytes: dict[str, bytes] = {}
         self.tails: dict[Naming, dict[tuple[str, str | None], tuple[bytes, bytes | int | None]]] = {}  # seen so far
@@ -251,6 +253,7 @@ class _Assembler:
     # ---- graphs
 
     def graph(self, g: s.Graph) -> bytes:
+        self.graphs += 1
         outer, self.scope = self.scope, Scope(self.scope)
         rules = self.rules
         without = ("name", "node", "initializer", "sparse_initializer", "input", "output", "value_info")
@@ -276,7 +279,7 @@ class _Assembler:
         return self.join_with_nodes(pairs, GRAPH, 1, nodes, opaque)
 
     def held_types(self, g: s.Graph) -> tuple[dict[bytes, bytes], list[bytes], dict[bytes, int]]:
-        """Return the types of the initializers that the text shows as such, their names in order, and the place of each."""
+        """Return the types of the initializers that the text shows as such, their names in order and their places."""
         held: dict[bytes, bytes] = {}
         order: list[bytes] = []
         for statement in g.body.statements:
@@ -422,9 +425,10 @@ class _Assembler:
         defaults: dict[tuple[bytes, str], s.Bag] = {}
         for each in statements:
             if each.operator is not None:
-                if each.operator in defaults:
+                operator = _unquoted(*each.operator)
+                if operator in defaults:
                     self.fail("a second each for this operator", each.at)
-                defaults[each.operator] = each.bag
+                defaults[operator] = each.bag
                 continue
             if rules is not None:
                 self.fail("a second each; a graph has one, and one for each operator", each.at)
@@ -594,17 +598,15 @@ class _Assembler:
                 pairs.append((8, overload))
         name: bytes | int | None = _DEFAULT_NAME
         opaque = b""
-        bag = link.bag
-        default = self.defaults.get((link.operator, link.form))
+        bag, given = link.bag, 0
+        default = self.defaults.get(_unquoted(link.operator, link.form))
         if default is not None and (bag is None or (bag.entries and not any(map(_gives_attribute, bag.entries)))):
-            bag = s.Bag([*default.entries, *(bag.entries if bag else ())], link.at)
+            bag, given = s.Bag([*default.entries, *(bag.entries if bag else ())], link.at), len(default.entries)
         if bag is not None:
             fields: list[s.Entry] = []
-            for entry in bag.entries:
+            for i, entry in enumerate(bag.entries):
                 if not entry.is_field:
-                    self.enter(entry.at)
-                    pairs.append((5, self.attribute(entry)))
-                    self.depth -= 1
+                    pairs.append((5, self.node_attribute(entry, is_given=i < given)))
                 elif entry.key == b"attribute":
                     if not isinstance(entry.value, s.Bag):
                         self.fail(".attribute takes one attribute in the general notation, {name=…}", entry.at)
@@ -632,6 +634,18 @@ class _Assembler:
         if default is not None and len(wire) > EACH_BYTES:
             self.charge(len(wire), link.at)
         return wire, name
+
+    def node_attribute(self, entry: s.Entry, *, is_given: bool) -> bytes:
+        """Return an attribute; one that `each` gives is made once, unless it holds a graph, which depends on its place."""
+        wire = self.given.get(id(entry)) if is_given else None
+        if wire is None:
+            graphs = self.graphs
+            self.enter(entry.at)
+            wire = self.attribute(entry)
+            self.depth -= 1
+            if is_given and graphs == self.graphs:
+                self.given[id(entry)] = wire
+        return wire
 
     def lines(self, lines: s.Lines, nodes: list[bytes], infos: list[bytes]) -> None:
         """Append the nodes of a run of rows: this loop is what reading a large graph costs."""
@@ -723,7 +737,8 @@ class _Assembler:
         parsed = self.parse_bag(bag, self.texts) if bag else None
         found = self.tail(s.Link(operator.encode(), "word", [], parsed, None, 1, 0))
         # A tensor whose data lies in the weights is looked up each time; a name of its own makes a row unlike others.
-        if bag is None or ("stored" not in bag and ".name" not in bag):
+        # What a subgraph says depends on what it sees.
+        if bag is None or not ("stored" in bag or ".name" in bag or "graph" in bag):
             tails[operator, bag] = found
         return found
 
@@ -1136,6 +1151,11 @@ _VALUE_KINDS = (
 def _gives_attribute(entry: s.Entry) -> bool:
     """Tell whether an entry in the bag of a node gives an attribute, and not a field of the node."""
     return not entry.is_field or entry.key == b"attribute"
+
+
+def _unquoted(operator: bytes, form: str) -> tuple[bytes, str]:
+    """Return an operator and its form: quotes around one word say nothing."""
+    return operator, "word" if form == "string" and b"." not in operator else form
 
 
 def _is_whole(text: str) -> bool:

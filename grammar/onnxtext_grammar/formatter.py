@@ -195,6 +195,9 @@ def _table() -> dict[str, _Row]:
     close_inputs = {")": _Step("", _BACK, act=_CLOSE_INPUTS)}
     input_end = {",": _Step("", "inputs ,"), **close_inputs}
 
+    def names(gap: str) -> _Row:
+        return {"%": _Step(gap, "names", spell=_value), "_": _Step(gap, "names")}
+
     def operands(gap: str) -> _Row:
         return {
             "%": _Step(gap, "operands", spell=_value),
@@ -217,13 +220,15 @@ def _table() -> dict[str, _Row]:
         "input to": {"%": _Step(" ", "input end", spell=_value)},
         "input end": input_end,
         "def": {"@": _Step(" ", "def @", spell=_function), **_bag()},
-        "def @": {"<": _Step("", "formals <"), **_bag("def {}"), "(": _Step(" ", "operands (", "def ()")},
+        "def @": {"<": _Step("", "formals <"), **_bag("def {}"), "(": _Step(" ", "names (", "def ()")},
         "formals <": _entries("", "formals"),
         **_listed("formals", ">", "def >", _entries(" ", "formals")),
-        "def >": {**_bag("def {}"), "(": _Step(" ", "operands (", "def ()")},
-        "def {}": {"(": _Step(" ", "operands (", "def ()")},
+        "def >": {**_bag("def {}"), "(": _Step(" ", "names (", "def ()")},
+        "def {}": {"(": _Step(" ", "names (", "def ()")},
         "def ()": {"->": _Step(" ", "def ->")},
-        "def ->": {"(": _Step(" ", "operands (", "head")},
+        "def ->": {"(": _Step(" ", "names (", "head")},
+        "names (": {**names(""), ")": _Step("", _BACK)},
+        **_listed("names", ")", _BACK, names(" ")),
         "operands (": {**operands(""), ")": _Step("", _BACK)},
         **_listed("operands", ")", _BACK, operands(" ")),
         "hole": {"[": _Step("", "hole ["), _WHOLE_LIST: _Step("", _BACK)},

@@ -166,7 +166,7 @@ class _Builder(Transformer_NonRecursive[Any, s.Module]):
     def inputs(self, meta: Any, c: list) -> list:
         return c
 
-    formals = operands = targets = inputs
+    names = formals = operands = targets = inputs
 
     def input(self, meta: Any, c: list) -> s.Input:
         if len(c) == 1:

@@ -254,7 +254,7 @@ class _Printer:
     def separate(items: list[str], level: int) -> str:
         """Join the inputs of a graph: on one line when it is short, otherwise one a line."""
         joined = ", ".join(items)
-        if len(joined) <= 100:
+        if len(_MARK.sub("#0", _ESCAPE_MARK.sub("", joined))) <= 100:  # a long string counts as its number
             return joined
         pad = "\n" + " " * (level + 2)
         return pad + ("," + pad).join(items)
@@ -561,7 +561,9 @@ class _Printer:
             only = first if len(outs) == 1 else None
             left = ", ".join([self.define(out) + self.result_type(out, types, only) for out in outs])
             chain.append(f"{operator}{operands}{bag}")
-            lines.append(f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(self.repeats(chain, again, chained)) + "\n")
+            lines.append(
+                f"{pad}{left}{' = ' if outs else ''}" + f"\n{pad}-> ".join(self.repeats(chain, again, chained)) + "\n"
+            )
             chain, chained = [], []
         if len(nodes) in before:
             lines += [f"{pad}{text}\n" for text in self.infos(before[len(nodes)])]

@@ -2,7 +2,8 @@
 
 A pass says what it keeps (law 4) and is held to it by the manager:
 
-- `exact`: undone to the byte with the record of `encode --restorable`, without it up to names of hidden values and order.
+- `exact`: undone to the byte with the record of `encode --restorable`, without it up to names of hidden values and
+  order.
 - `equivalent`: the same outputs for every input.
 - `lossy`: information is dropped; name and help say which.
 
@@ -24,12 +25,15 @@ Keeps = Literal["exact", "equivalent", "lossy"]
 
 
 class PassError(OnnxTextError):
-    """A pass that failed, or did not keep what it promised."""
+    """A pass that failed, or did not keep what it promised: `remaining`, a pipeline, fails on `model` the same way."""
+
+    model: onnx.ModelProto | None = None
+    remaining: str = ""
 
 
 @dataclass(slots=True)
 class Context:
-    """What passes share in one run of a pipeline: the large data that stands in the model as placeholders, and notes."""
+    """What passes share in one run of a pipeline: the large data behind placeholders in the model, and notes."""
 
     blobs: Blobs = field(default_factory=Blobs)
     notes: list[str] = field(default_factory=list)
@@ -41,6 +45,7 @@ class Pass:
 
     name: ClassVar[str]
     keeps: ClassVar[Keeps]
+    rtol: ClassVar[float] = 0.0  # by how much outputs may differ, as a part of the largest; say why where it is not 0
 
     def run(self, model: onnx.ModelProto, context: Context) -> int:
         """Rewrite `model` in place and return how many rewrites were made; 0 means that nothing changed.

@@ -20,7 +20,8 @@ import onnx
 from onnxtext.core.blobs import Blobs, attach
 from onnxtext.core.errors import UsageError, nearest
 from onnxtext_passes.base import Context, Keeps, Pass, PassError
-from onnxtext_passes.pipeline import Pipeline, kept_by, parse_pipeline
+from onnxtext_passes.outputs import Keeper
+from onnxtext_passes.pipeline import Pipeline, kept_by, parse_pipeline, tolerance_of
 from onnxtext_passes.scopes import holders
 
 Verify = Literal["each", "end", "none"]
@@ -35,6 +36,8 @@ class Size:
     nodes: int  # of all graphs and functions
     tensors: int  # initializers, of all graphs
     bytes: int  # of the model with large data set aside
+    parameters: int | None = None  # elements of weights; None where they were not asked for
+    tokens: int | None = None  # of the text, likewise
 
 
 @dataclass(slots=True)
@@ -75,25 +78,32 @@ def run_pipeline(
     *,
     blobs: Blobs | None = None,
     verify: Verify = "none",
+    verify_outputs: bool = False,
     at_least: Keeps = "lossy",
+    size_of: Callable[[onnx.ModelProto], Size] = measure,
     after_each: Callable[[int, Pass, onnx.ModelProto, bool], None] | None = None,
 ) -> Result:
     """Return the model as the pipeline rewrites it; `model` itself stays as it is.
 
     `blobs` holds the data behind placeholders in `model`.  `verify`: run the checker and shape inference after each
-    pass or at the end.  `at_least`: refuse passes that keep less.  `after_each` is told the number of the pass, the
-    pass, the model after it and whether it changed.  Raises UsageError for a pipeline that cannot be, PassError, which
-    names the pass and those before it, for a pass that fails or breaks its word.
+    pass or at the end; with `verify_outputs` the model is also run on random inputs, and passes that are not lossy
+    have to give the same outputs.  `at_least`: refuse passes that keep less.  `size_of` measures the model for the
+    report.  `after_each` is told the number of the pass, the pass, the model after it and whether it changed.
+    Raises UsageError for a pipeline that cannot be, PassError, which names the pass and those before it, for a pass
+    that fails or breaks its word.
     """
     if verify not in VERIFY_MODES:
         raise UsageError(f"passes are verified each, end or none, not {verify}{nearest(verify, VERIFY_MODES)}")
+    if verify_outputs and verify == "none":
+        raise UsageError("outputs are verified after each pass or at the end: --verify-passes each or end says when")
     passes = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     for p in passes.body:
         if _ORDER.index(kept_by(p)) > _ORDER.index(at_least):
             raise UsageError(f"the pass {p} is {kept_by(p)}, and only {at_least} ones are wanted")
     context = Context(Blobs() if blobs is None else blobs)
+    keeper = Keeper(context.blobs, context.notes) if verify_outputs else None
     current, result = model, Result(model)
-    size = measure(model)
+    size = size_of(model)
     for number, p in enumerate(passes.body):
         trail = ",".join(map(str, passes.body[:number]))
         where = f"the pass {p}" + (f", after {trail}," if trail else "")
@@ -103,33 +113,79 @@ def run_pipeline(
         try:
             rewrites = p.run(candidate, context)
         except Exception as error:
-            raise PassError(
-                f"{where} failed, and the model is as it was before: {type(error).__name__}: {error}"
+            raise _failure(
+                f"{where} failed, and the model is as it was before: {type(error).__name__}: {error}",
+                current,
+                passes,
+                number,
             ) from error
         elapsed_s = time.perf_counter() - started
         changed = candidate.SerializeToString(deterministic=True) != before
         if changed != (rewrites > 0):
-            raise PassError(
+            raise _failure(
                 f"{where} broke its word: it counts {rewrites} rewrites, "
-                f"and the model {'changed' if changed else 'is the same'}"
+                f"and the model {'changed' if changed else 'is the same'}",
+                current,
+                passes,
+                number,
             )
         if verify == "each" and changed:
-            check(candidate, context.blobs, where)
-        after = measure(candidate) if changed else size
+            problem = _new_problem(current, candidate, context)
+            if problem:
+                raise _failure(f"{where} gives a model that does not check: {problem}", current, passes, number)
+            if keeper is not None and kept_by(p) == "lossy":
+                keeper.skip(f"across {p}, which is lossy")
+            elif keeper is not None:
+                different = keeper.difference(current, candidate, tolerance_of(p), str(p))
+                if different:
+                    raise _failure(f"{where} gives other outputs: {different}", current, passes, number)
+        after = size_of(candidate) if changed else size
         result.steps.append(Step(str(p), kept_by(p), rewrites, elapsed_s, size, after))
         current, size = candidate, after
         if after_each is not None:
             after_each(number, p, current, changed)
     if verify == "end" and current is not model:
-        check(current, context.blobs, f"after {passes}: the model")
+        problem = _new_problem(model, current, context)
+        if problem:
+            raise _failure(f"after {passes}: the model does not check: {problem}", model, passes, 0)
+        if keeper is not None and kept_by(passes) == "lossy":
+            keeper.skip(f"across {passes}, which is lossy; --verify-passes each compares those passes that are not")
+        elif keeper is not None:
+            different = keeper.difference(model, current, tolerance_of(passes), str(passes))
+            if different:
+                raise _failure(f"after {passes}: the model gives other outputs: {different}", model, passes, 0)
     result.model, result.notes = current, context.notes
     return result
 
 
-def check(model: onnx.ModelProto, blobs: Blobs, where: str) -> None:
-    """Run the checker and strict shape inference.  Raises PassError, which says what they said."""
+def _failure(message: str, model: onnx.ModelProto, passes: Pipeline, number: int) -> PassError:
+    """Return the error of the pass `number`, with what it takes to see it again."""
+    error = PassError(message)
+    error.model, error.remaining = model, str(Pipeline(body=passes.body[number:]))
+    return error
+
+
+def _new_problem(before: onnx.ModelProto, after: onnx.ModelProto, context: Context) -> str | None:
+    """Return what is wrong with a model, None where that was so before: passes are not to blame for it."""
+    problem = problem_of(after, context.blobs)
+    earlier = problem_of(before, context.blobs) if problem else None
+    if earlier:
+        note = f"the model does not check, and did not before: {earlier}"
+        context.notes += [] if note in context.notes else [note]
+        return None
+    return problem
+
+
+def problem_of(model: onnx.ModelProto, blobs: Blobs) -> str | None:
+    """Return what the checker and strict shape inference have to say against a model.
+
+    Raises UsageError for a model that is too large for them.
+    """
     data = b"".join(attach(model.SerializeToString(deterministic=True), blobs))
+    if len(data) > onnx.checker.MAXIMUM_PROTOBUF:
+        raise UsageError("onnx checks models up to 2 GiB, and this one is larger: leave the checks out")
     try:
         onnx.checker.check_model(data, full_check=True)
     except Exception as error:  # the checker and the inference have errors of their own and of the language's
-        raise PassError(f"{where} gives a model that does not check: {error}") from error
+        return str(error) or type(error).__name__
+    return None

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx
 
-from onnxtext_grammar.naming import Counted, Starred, find_name_pattern
 from onnxtext_passes.base import Context, Pass
 from onnxtext_passes.holes import is_hole
-from onnxtext_passes.scopes import Holder, captured, count_uses, holders, output_names, replace_all
+from onnxtext_passes.node_names import renumber
+from onnxtext_passes.scopes import (
+    Holder,
+    captured,
+    count_uses,
+    graph_attributes,
+    named_by,
+    named_in_training,
+    output_names,
+    replace_all,
+    within,
+)
 
 
 @dataclass(frozen=True)
@@ -28,33 +39,59 @@ class Merge(Pass):
     keeps = "exact"
 
     def run(self, model: onnx.ModelProto, context: Context) -> int:
-        taken = _all_names(model)
-        total = 0
-        for number, holder in enumerate(list(holders(model))):
-            total += _merge(holder, taken, number)
-        return total
+        trained = named_in_training(model)
+        return sum(_merge_within(holder, trained) for holder in (*model.functions, model.graph))
 
 
-def _merge(holder: Holder, taken: Counter[str], number: int) -> int:
-    """Merge the runs of one graph or function, and return how many names and places changed."""
-    nodes = list(holder.node)
-    links, holes = _links(holder, nodes)
+def _merge_within(holder: Holder, fixed: set[str]) -> int:
+    """Merge the runs of a graph or function and of the graphs within it, which share one space of names.
+
+    `fixed` are names to keep.  Returns how many names and places changed.
+    """
+    fixed = fixed | {name for inner in within(holder) for node in inner.node for name in named_by(node)}
+    plans = list(_plan(holder, fixed, Counter()))
+    known = Counter(name for plan in plans for name in plan.names)
+    known.subtract(name for plan in plans for name in plan.hidden)
+    others = fixed | {name for name, count in known.items() if count}  # names that stay, in whichever graph
+    return sum(_merge(plan, others, len(plans) - 1 - k) for k, plan in enumerate(plans))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be done to one graph or function."""
+
+    holder: Holder
+    nodes: list[onnx.NodeProto]
+    order: list[int]  # of the nodes, afterwards
+    names: set[str]  # of the values that stand in it, but not in graphs within it
+    hidden: dict[str, int]  # the values to rename, with the new numbers of their nodes
+
+
+def _plan(holder: Holder, fixed: set[str], above: Counter[str]) -> Iterator[_Plan]:
+    """Yield the plans for the graphs within `holder` and then for itself; `above` are names in the graphs around it."""
+    nodes, names = list(holder.node), _own_names(holder)
+    links, holes = _links(holder, nodes, fixed, above)
     order = _order(nodes, links, holes)
+    above.update(names)
+    for i in order:  # as they will stand, so that a second run comes by the same way
+        for graph in graph_attributes(nodes[i]):
+            yield from _plan(graph, fixed, above)
+    above.subtract(names)
     hidden = {nodes[i].output[0]: k for k, i in enumerate(order) if i in links or i in holes}
+    yield _Plan(holder, nodes, order, names, hidden)
+
+
+def _merge(plan: _Plan, others: set[str], number: int) -> int:
+    """Merge the runs of one graph or function, and return how many names and places changed."""
+    holder, nodes, order, hidden = plan.holder, plan.nodes, plan.order, plan.hidden
     if not hidden:
         return 0
-    prefix = _free_prefix(taken, hidden, number)
+    prefix = _free_prefix(others, hidden, number)
     renamed = {name: f"{prefix}{k}" for name, k in hidden.items() if name != f"{prefix}{k}"}
     moved = sum(i != k for k, i in enumerate(order))
     if not renamed and not moved:
         return _sort_infos(holder, nodes)
-    pattern = _name_pattern(nodes)
-    if pattern is not None:  # names of nodes that say their number or their result go on doing so
-        for k, i in enumerate(order):
-            old = nodes[i].output[0] if nodes[i].output else ""
-            if nodes[i].name and nodes[i].name.encode() == pattern.name(i, old.encode()):
-                named = pattern.name(k, renamed.get(old, old).encode())
-                nodes[i].name = named.decode() if named else nodes[i].name
+    results = [nodes[i].output[0] if nodes[i].output else "" for i in order]
     if moved:
         replace_all(holder.node, [nodes[i] for i in order])
     for node in holder.node:
@@ -66,21 +103,21 @@ def _merge(holder: Holder, taken: Counter[str], number: int) -> int:
     for info in holder.value_info:
         if info.name in renamed:
             info.name = renamed[info.name]
-    for name in renamed:
-        del taken[name]
-    taken.update(renamed.values())
+    renumber(list(holder.node), order, results)
     _sort_infos(holder, list(holder.node))
     return len(renamed) + moved
 
 
-def _links(holder: Holder, nodes: list[onnx.NodeProto]) -> tuple[dict[int, int], dict[int, int]]:
+def _links(
+    holder: Holder, nodes: list[onnx.NodeProto], fixed: set[str], above: Counter[str]
+) -> tuple[dict[int, int], dict[int, int]]:
     """Return, for each node whose result only one other node uses, as its first operand, the number of that node.
 
     And for each weight without data that only one node uses, as any operand, the number of that node.
     """
     uses = count_uses(holder)
     made = Counter(name for node in nodes for name in node.output)
-    fixed = captured(holder) | set(output_names(holder))
+    fixed = fixed | captured(holder) | set(output_names(holder))
     if isinstance(holder, onnx.GraphProto):
         fixed.update(a.tensor_name for a in holder.quantization_annotation)
         fixed.update(p.value for a in holder.quantization_annotation for p in a.quant_parameter_tensor_names)
@@ -98,7 +135,7 @@ def _links(holder: Holder, nodes: list[onnx.NodeProto]) -> tuple[dict[int, int],
         if len(node.output) != 1 or node.device_configurations:
             continue
         name = node.output[0]
-        if uses[name] != 1 or made[name] != 1 or name in fixed:
+        if uses[name] != 1 or made[name] != 1 or name in fixed or above[name]:
             continue
         if is_hole(node) and not node.HasField("name"):
             if anywhere.get(name, -1) > i:
@@ -135,19 +172,8 @@ def _order(nodes: list[onnx.NodeProto], links: dict[int, int], holes: dict[int, 
     return order
 
 
-def _name_pattern(nodes: list[onnx.NodeProto]) -> Counted | Starred | None:
-    """Return the pattern that the names of the nodes follow, as the printer finds it."""
-    return find_name_pattern(
-        [
-            (k, node.name.encode() if node.HasField("name") else None, node.output[0].encode() if node.output else b"")
-            for k, node in enumerate(nodes)
-        ]
-    )
-
-
-def _free_prefix(taken: Counter[str], hidden: dict[str, int], number: int) -> str:
-    """Return a prefix under which no other value of the model is named; `_` where that is free."""
-    others = set(taken) - set(hidden)
+def _free_prefix(others: set[str], hidden: dict[str, int], number: int) -> str:
+    """Return a prefix under which no other value is named; for the outermost graph `_`, where that is free."""
     prefix, attempt = ("_", 0) if number == 0 else (f"_{number}_", 0)
     while any(f"{prefix}{k}" in others for k in hidden.values()):
         attempt += 1
@@ -166,15 +192,13 @@ def _sort_infos(holder: Holder, nodes: list[onnx.NodeProto]) -> int:
     return 1
 
 
-def _all_names(model: onnx.ModelProto) -> Counter[str]:
-    """Return the names of all values of a model, with how many graphs know them."""
-    names: Counter[str] = Counter()
-    for holder in holders(model):
-        own = set(count_uses(holder)) | {name for node in holder.node for name in node.output}
-        if isinstance(holder, onnx.GraphProto):
-            own.update(v.name for v in [*holder.input, *holder.output, *holder.value_info])
-            own.update(t.name for t in holder.initializer)
-        else:
-            own.update([*holder.input, *holder.output])
-        names.update(own)
+def _own_names(holder: Holder) -> set[str]:
+    """Return the names of values that stand in a graph or function, but not in graphs within it."""
+    names = {name for node in holder.node for name in (*node.input, *node.output)}
+    names.update(v.name for v in holder.value_info)
+    if isinstance(holder, onnx.FunctionProto):
+        return names.union(holder.input, holder.output)
+    names.update(v.name for v in (*holder.input, *holder.output))
+    names.update(t.name for t in holder.initializer)
+    names.update(s.values.name for s in holder.sparse_initializer)
     return names

@@ -44,6 +44,11 @@ def kept_by(p: Pass) -> Keeps:
     return max([p.keeps, *inner], key=_ORDER.index)
 
 
+def tolerance_of(p: Pass) -> float:
+    """Return by how much the outputs of a model may differ after a pass: a composite adds up its passes."""
+    return p.rtol + (sum(map(tolerance_of, p.body)) if isinstance(p, Composite) else 0.0)
+
+
 def parse_pipeline(text: str) -> Pipeline:
     """Return the passes that `text` names.  Raises UsageError with the place, or with the nearest name."""
     tokens = _tokens(text)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, MutableSequence
+from collections.abc import Collection, Iterator, MutableSequence, Sequence
 
 import onnx
 
@@ -69,6 +69,29 @@ def captured(holder: Holder) -> set[str]:
     return names
 
 
+def named_by(node: onnx.NodeProto) -> Sequence[str]:
+    """Return the values that a node names other than as operands and results: these cannot be renamed or removed."""
+    names: Sequence[str] = ()
+    if node.device_configurations:
+        names = [spec.tensor_name for one in node.device_configurations for spec in one.sharding_spec]
+    if node.op_type == "Gradient" and node.domain == "ai.onnx.preview.training":
+        told = [text for a in node.attribute for text in (a.s, *a.strings)]  # xs, zs, y: between which to differentiate
+        names = [*names, *(text.decode(errors="replace") for text in told if text)]
+    return names
+
+
+def named_in_training(model: onnx.ModelProto) -> set[str]:
+    """Return all names in the training part of a model, which may be those of values of its graph."""
+    names: set[str] = set()
+    for info in model.training_info:
+        for holder in (*within(info.initialization), *within(info.algorithm)):
+            names |= {name for node in holder.node for name in (*node.input, *node.output, *named_by(node))}
+            names.update(output_names(holder))
+        for binding in (*info.initialization_binding, *info.update_binding):
+            names |= {binding.key, binding.value}
+    return names
+
+
 def output_names(holder: Holder) -> list[str]:
     """Return the names of a graph's or function's outputs."""
     return [o.name for o in holder.output] if isinstance(holder, onnx.GraphProto) else list(holder.output)
@@ -79,3 +102,11 @@ def replace_all(field: MutableSequence, items: list) -> None:
     kept = [type(item).FromString(item.SerializeToString()) for item in items]
     del field[:]
     field.extend(kept)
+
+
+def drop(field: MutableSequence, places: Collection[int]) -> None:
+    """Remove the items at `places` from a repeated message field; the others stay the same objects."""
+    if places:
+        place = iter(range(len(field)))
+        field.sort(key=lambda _: next(place) in places)  # type: ignore[attr-defined]  # stable: those that go are last
+        del field[len(field) - len(places) :]
