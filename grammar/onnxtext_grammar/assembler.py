@@ -636,7 +636,7 @@ class _Assembler:
         return wire, name
 
     def node_attribute(self, entry: s.Entry, *, is_given: bool) -> bytes:
-        """Return an attribute; one that `each` gives is made once, unless it holds a graph, which depends on its place."""
+        """Return an attribute; one that `each` gives is made once, but for graphs, which depend on their place."""
         wire = self.given.get(id(entry)) if is_given else None
         if wire is None:
             graphs = self.graphs

@@ -33,7 +33,13 @@ MOST_NODES = 200_000  # with calls written out, up to which multiplications are 
 _DEEPEST_CALL = 200
 
 _T = onnx.TensorProto
-_NARROW_BITS = {_T.UINT4: 4, _T.INT4: 4, _T.FLOAT4E2M1: 4, _T.UINT2: 2, _T.INT2: 2}  # numpy takes a byte for each
+_NARROW_BITS: dict[int, int] = {
+    _T.UINT4: 4,
+    _T.INT4: 4,
+    _T.FLOAT4E2M1: 4,
+    _T.UINT2: 2,
+    _T.INT2: 2,
+}  # numpy takes a byte for each
 
 Shape = tuple[int | None, ...]
 

@@ -216,7 +216,7 @@ def test_nodes_in_branches():
 def test_more_nodes_than_are_compared(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(provenance, "MOST_NODES", 2)
     with pytest.raises(
-        Exception, match="^the model has more than 2 nodes with calls written out: leave --provenance out$"
+        Exception, match=r"^the model has more than 2 nodes with calls written out: leave --provenance out$"
     ):
         Trail(parse(WRITTEN_OUT))
 
