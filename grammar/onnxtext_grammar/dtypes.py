@@ -63,4 +63,6 @@ def dtype_name(number: int) -> str:
 
 def dtype_number(name: str) -> int:
     """Return the number of an element type's name."""
-    return DTYPE_NUMBERS[name] if name in DTYPE_NUMBERS else int(name[1:])
+    if name in DTYPE_NUMBERS:
+        return DTYPE_NUMBERS[name]
+    return int(name[1:]) if len(name) < 20 else 1 << 63  # more digits than any number a model can hold
