@@ -33,7 +33,8 @@ acceptance: .venv/engines .venv/bench ## the long comparison with other carriers
 	$(BIN)/pytest -n 2 -m acceptance -rs $(TOKENIZER:%=--tokenizer=%)
 	@$(if $(SHARED)$(ONNXTEXT_SHARED),,echo "left out: lengths in tokens; SHARED=folder, where the folder has tokenizer/bpe32k.json, adds them")
 
-hunt: .venv/engines ## look for new failures: the properties with fresh and many more examples
+hunt: .venv/engines ## look for new failures: a million mutated inputs, then the properties with many more examples
+	$(BIN)/python tests/hunt_mutations.py
 	$(BIN)/pytest -n 2 --hypothesis-profile=hunt tests
 
 docs: .venv/docs ## the documentation as a site in build/site, links checked

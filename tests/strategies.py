@@ -44,98 +44,20 @@ T = TypeVar("T")
 
 _PAIR = schema("onnx.StringStringEntryProto")
 _MAX_LEVEL = 12  # of nested messages; protobuf reads a hundred, which is a test of its own
+_MOST_MESSAGES = 1_000  # in a model, apart from nodes and weights
 
 PLAIN_NAMES = [b"x", b"y", b"w", b"r0", b"r1", b"n1", b"_0", b"_1", b"a.b/c", b"f-1", b"x:0", b"T5", b"N"]
 ODD_NAMES = [
-    *(
-        b"",
-        b"_",
-        b"?",
-        b"?x",
-        b"#0",
-        b"%x",
-        b"@f",
-        b"$x",
-        b'"',
-        b'"x"',
-        b"\\",
-        b"a b",
-        b"a\nb",
-        b"a,b",
-        b"a//b",
-        b"a->b",
-    ),
-    *(
-        b"\x00",
-        b"\x000\x00",
-        b"\x7f",
-        b"\xff",
-        b"a\xfe\xffb",
-        b"\xed\xa0\x80",
-        b"\xc3\xa9",
-        b"\xe2\x80\xa8",
-        b"\xf0\x9f\x8c\x8d",
-    ),
-    *(b"x:y", b"x:", b":0", b"-x", b"x-", b"a--b", b".x", b"x.", b"a..b", b"/x/", b"0", b"007", b"1e5", b"inf", b"nan"),
-    *(b"onnxt", b"weights", b"model", b"def", b"graph", b"each", b"node", b"init", b"sparse", b"info", b"value_info"),
-    *(
-        b"data",
-        b"base64",
-        b"stored",
-        b"none",
-        b"type",
-        b"tensor",
-        b"seq",
-        b"optional",
-        b"map",
-        b"to",
-        b"opaque",
-        b"ints",
-    ),
-    *(
-        b"f32",
-        b"bool",
-        b"text",
-        b"t7",
-        b"r-1",
-        b"r00",
-        b"r#",
-        b"r*",
-        b"*",
-        b"#",
-        b"name",
-        b"domain",
-        b"value",
-        b"tensor",
-    ),
-    *(
-        b"__metadata__",
-        b"../x",
-        b"/etc/x",
-        b"x#1",
-        b"a" * 40,
-        b"longer/than/what/is/interned",
-        "\ufeff\u202e\xad".encode(),
-    ),
+    *(b"", b"a b", b"a\nb", b"\x00", b"\x000\x00", b"\x7f", b"\xff", b"a\xfe\xffb", b"\xed\xa0\x80", b"\xef\xbb\xbf"),
+    *"é \u2028 🌍 \ufeff\u202e\xad".encode().split(b" "),
+    *rb'_ ? ?x #0 %x @f $x " "x" \ a,b a//b a->b x:y x: :0 -x x- a--b .x x. a..b /x/ 0 007 1e5 inf nan'.split(),
+    *b"onnxt weights model def graph each node init sparse info value_info data base64 stored none type".split(),
+    *b"tensor seq optional map to repeat opaque ints f32 bool text t7 r-1 r00 r# r* * # name domain value".split(),
+    *(b"__metadata__", b"../x", b"/etc/x", b"x#1", b"a" * 40, b"longer/than/what/is/interned"),
 ]
 OPERATORS = [
-    *(
-        b"Relu",
-        b"Add",
-        b"Conv",
-        b"Identity",
-        b"If",
-        b"f",
-        b"g.h",
-        b"none",
-        b"stored",
-        b"data",
-        b"graph",
-        b"node",
-        b"to",
-        b"",
-    ),
-    *(b"_", b"f32", b"ints", b"a b", b"a.b", b"\xff", b"Relu:1", b"@f", b"each", b"def", b"inf", b"type"),
+    *b"Relu Add Conv Identity If f g.h none stored data graph node to _ f32 ints a.b Relu:1 @f each def inf".split(),
+    *(b"type", b"repeat", b"", b"a b", b"\xff", b"Parameter"),
 ]
 DOMAINS = [None, b"", b"ai.onnx", b"com.microsoft", b"f", b"a b", b"a..b", b".a", b"a.", b"\xff", b"node", b"none"]
 _TRACE = b"File /lib/python/torch/nn/modules/module.py, line 1747, in forward\n"
@@ -170,6 +92,7 @@ class Maker:
         self.tail: list[tuple[int, object]] = []
         self.function_names: list[bytes] = []
         self.level = 0
+        self.left = _MOST_MESSAGES
 
     # ---- choices
 
@@ -209,7 +132,8 @@ class Maker:
 
     def message(self, message: Schema) -> bytes:
         """Return any message of a kind, or one like those in real models."""
-        if self.level >= _MAX_LEVEL:
+        self.left -= 1
+        if self.level >= _MAX_LEVEL or self.left < 0:
             return b""
         self.level += 1
         natural = _NATURAL.get(message.name)

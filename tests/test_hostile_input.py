@@ -6,7 +6,8 @@ cost, not what a large model does.
 
 from __future__ import annotations
 
-import resource
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_mutated_bytes_of_a_fixed_list_are_models_or_errors() -> None:
     taken = 0
     for _ in range(2_000):
         taken += encode_or_error(mutate_bytes(random.choice(models), random)) is not None
-    assert taken > 500  # otherwise the damages are too great to show anything
+    assert taken > 400  # a fifth; otherwise the damages are too great to show anything
 
 
 def test_mutated_texts_decode_or_say_where_they_are_wrong() -> None:
@@ -317,28 +318,26 @@ EXPLOSIONS = {
 }
 
 
-@pytest.mark.parametrize("text", EXPLOSIONS.values(), ids=EXPLOSIONS)
-def test_no_short_text_makes_a_huge_model(text: str) -> None:
-    with at_most(3):
-        error = assert_refused(text, limit_s=3)
-    assert "too long" in error.message or "repetition" in error.message or "at most" in error.message
-
-
-def test_no_short_text_fills_the_memory() -> None:
-    """The same texts in a process of limited memory: none of them has built what it is refused for."""
+def test_no_short_text_makes_a_huge_model() -> None:
+    """Tried in a process of its own, of limited memory: what is refused has not been built."""
     code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_AS, (3_000_000_000,) * 2);"
-        "from test_hostile_input import EXPLOSIONS, assert_refused;"
-        "[assert_refused(text, limit_s=5) for text in EXPLOSIONS.values()]"
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (3_000_000_000,) * 2)\n"
+        "from test_hostile_input import EXPLOSIONS, assert_refused\n"
+        "for name, text in EXPLOSIONS.items():\n"
+        "    print(name)\n"
+        "    message = assert_refused(text, limit_s=4).message\n"
+        "    assert 'too long' in message or 'repetition' in message or 'at most' in message, message\n"
+        "print(open('/proc/self/status').read())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": ":".join([*sys.path, str(Path(__file__).parent)])},
+        env={"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2_000_000  # KiB
+    assert done.returncode == 0, done.stdout + done.stderr
+    peak = re.search(r"VmHWM:\s*([0-9]+) kB", done.stdout)
+    assert peak and int(peak[1]) < 1_500_000, peak
 
 
 def test_what_a_text_may_gain_by_repetition_is_bounded() -> None:

@@ -299,8 +299,11 @@ class _Reader:
 
     def hole(self) -> s.Hole:
         dtype = self.element_type()
-        if self.match(self.text, self.end)[1][:1] == "$":  # type: ignore[index]  # the end of the text matches too
-            self.take("[")
+        if self.token != "[":
+            raise Miss
+        behind = self.match(self.text, self.end)
+        if behind is not None and behind[1][:1] == "$":
+            self.advance()
             name = parse_name(self.advance())
             self.take("]")
             return s.Hole(dtype, name, 0)

@@ -26,7 +26,8 @@ def grammar_text() -> str:
 @cache
 def lark_parser() -> Lark:
     """Return the LALR(1) parser of the grammar, without a transformer: it gives trees."""
-    return Lark(grammar_text(), parser="lalr", maybe_placeholders=True, propagate_positions=True)
+    text = grammar_text().replace(')*"', ')*+"')  # a long string full of escapes is never taken back: that costs memory
+    return Lark(text, parser="lalr", maybe_placeholders=True, propagate_positions=True)
 
 
 def parse_with_lark(text: str, source: str = "<text>") -> s.Module:

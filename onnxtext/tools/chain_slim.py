@@ -46,10 +46,13 @@ _OPAQUE = {
 def chain_slim(model: onnx.ModelProto) -> str:
     """Return ONNX-Net's text of the graph of a model.
 
-    Raises ModelError where the original fails: where shape inference finds no shape for a value whose shape is to be
-    written, and where the last chain does not end in an output.
+    Raises ModelError where the original fails: where shape inference does, or finds no shape for a value whose shape is
+    to be written, and where the last chain does not end in an output.
     """
-    graph = onnx.shape_inference.infer_shapes(model).graph
+    try:
+        graph = onnx.shape_inference.infer_shapes(model).graph
+    except onnx.shape_inference.InferenceError as error:
+        raise ModelError(f"chain_slim needs shapes, and shape inference fails: {error}") from error
     shapes = {info.name: _shape(info) for info in (*graph.value_info, *graph.output)}
     # A name stands for one thing; an output that is an input is an output.
     shown = {value.name: _shape(value) for value in graph.input}

@@ -1,4 +1,16 @@
-"""canonicalize: order and names that depend on the graph alone."""
+"""canonicalize: order and names that depend on the graph alone.
+
+>>> model = onnx.parser.parse_model(
+...     '<ir_version: 10, opset_import: ["": 21]> '
+...     "g (float[2] image) => (float[2] scores) { b = Neg(image) a = Relu(image) scores = Sub(a, b) }"
+... )
+>>> Canonicalize().run(model, Context())
+6
+>>> [(node.op_type, *node.input, *node.output) for node in model.graph.node]
+[('Relu', 'x0', 'v0'), ('Neg', 'x0', 'v1'), ('Sub', 'v0', 'v1', 'y0')]
+
+The order is found by `ordering.py`, reading and writing is done by `flattening.py`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +34,8 @@ class Canonicalize(Pass):
     of nodes, doc strings, metadata and the producer.  Two ways to say the same thing, such as an attribute at its
     default or the two ways to store a tensor, count as different; `normalize` makes one of them.
 
-    commutative: nor does the order of the operands of Add, Mul, Max and the like count.
+    commutative: nor does the order of the operands of Add, Mul, Max and the like count.  (A Sum or Mean of more than
+    two floats may round otherwise in another order.)
 
     A model with training information or device configurations is refused.
 

@@ -61,8 +61,7 @@ _NODE, _NAME = GRAPH.by_name["node"].tag, VALUE_INFO.by_name["name"].tag
 _TENSOR_NAME, _VALUES = TENSOR.by_name["name"].tag, _SPARSE.by_name["values"].tag
 _TENSORS, _SPARSES, _GRAPHS = (5, 10), (22, 23), (6, 11)  # the fields of an attribute that hold such
 _T_NAME, _T_RAW, _T_DOC, _T_METADATA = 8, 9, 12, 16
-_SHORT = 256  # bytes of an attribute that is worth remembering
-_MAX_DEPTH = 40  # of graphs in graphs; protobuf stops at 100 nested messages, and a graph takes three
+_SHORT = 256  # bytes of what stands behind the names of a node, up to which it is remembered beyond one model
 
 # A tensor as most are: dimensions, element type, a short name, and then raw data to the end.
 _PLAIN_TENSOR = re.compile(rb"((?:\x08[\x80-\xff]*[\x00-\x7f])*+\x10[\x00-\x7f])B([\x00-\x7f])", re.DOTALL).match
@@ -291,8 +290,6 @@ class Part:
 
     def open(self, outer: _Scope | None) -> _Scope:
         scope = _Scope(outer.depth + 1 if outer else 0, outer)
-        if scope.depth > _MAX_DEPTH:
-            raise PassError(f"graphs are nested in graphs more than {_MAX_DEPTH} deep")
         self.scopes.append(scope)
         return scope
 

@@ -20,6 +20,7 @@ GROUP = "onnxtext.passes"
 # Name on the command line -> module:class.  One pass a file, under the name of its pass.
 _OURS = {
     "canonicalize": "onnxtext_passes.canonicalize:Canonicalize",
+    "dedup": "onnxtext_passes.dedup:Dedup",
     "fill": "onnxtext_passes.fill:Fill",
     "fixpoint": "onnxtext_passes.fixpoint:FixPoint",
     "merge": "onnxtext_passes.merge:Merge",

@@ -36,8 +36,7 @@ class Options:
 
 def lengths(options: Options) -> Iterator[Row]:
     """Yield the lengths of every network without metadata, and of torch's exports with it, and their means."""
-    if options.tokenizer is None:
-        return
+    assert options.tokenizer is not None, "main leaves lengths out without one"
     count = counter(options.tokenizer)
     exports = dict(speed.exports(options.quick, options.cache))
     without: dict[str, list[float]] = {}
@@ -118,10 +117,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no benchmark {', '.join(unknown)}; expected some of {', '.join(BENCHMARKS)}")
     if "lengths" in options.names and options.tokenizer is None:
         parser.error("lengths are counted in tokens: give --tokenizer FILE")
+    names = options.names or [name for name in BENCHMARKS if options.tokenizer or name != "lengths"]
+    if "lengths" not in names and not options.names:
+        print("lengths: left out; --tokenizer FILE adds them", file=sys.stderr)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="onnxtext-bench-") as folder:
         chosen = Options(options.quick, options.cache or Path(folder), options.tokenizer)
-        for name in options.names or BENCHMARKS:
+        for name in names:
             started_s = time.perf_counter()
             rows += BENCHMARKS[name](chosen)
             print(f"{name}: {time.perf_counter() - started_s:.0f} s", file=sys.stderr, flush=True)
