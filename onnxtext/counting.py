@@ -1,6 +1,6 @@
 """What `onnxtext stats` tells of a model, as plain data and as lines to read.
 
->>> from onnxtext.api import read_model
+>>> from onnxtext.source import read_model
 >>> model = onnx.parser.parse_model(
 ...     '<ir_version: 10, opset_import: ["": 20]> g (float[1,8] x) => (float[1,4] y) <float[8,4] w = {}> '
 ...     '{ h = MatMul(x, w) y = Relu(h) }')
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 
 if TYPE_CHECKING:
-    from onnxtext.api import Source
+    from onnxtext.source import Source
 
 
 def count(source: Source, sizes: Mapping[str, int] | None = None, tokenizer: str = "") -> dict[str, Any]:
@@ -30,7 +30,7 @@ def count(source: Source, sizes: Mapping[str, int] | None = None, tokenizer: str
     `sizes` are those of symbolic dimensions of the inputs, `tokenizer` is the file of a tokenizer to count tokens with.
     Raises UsageError, ModelError.
     """
-    from onnxtext.api import print_source
+    from onnxtext.source import print_source
     from onnxtext_passes.statistics import collect, token_counter
 
     tokens = token_counter(tokenizer) if tokenizer else None

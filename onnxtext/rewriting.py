@@ -16,7 +16,7 @@ import onnx
 from onnxtext.core.errors import OnnxTextError, UsageError
 
 if TYPE_CHECKING:
-    from onnxtext.api import Source
+    from onnxtext.source import Source
     from onnxtext_passes.base import Pass
     from onnxtext_passes.manager import Result, Size
     from onnxtext_passes.provenance import Trail
@@ -45,7 +45,7 @@ class Watch:
 
 def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
     """Return the model as the pipeline `passes` rewrites it.  Raises UsageError, PassError."""
-    from onnxtext.api import Source
+    from onnxtext.source import Source
     from onnxtext_passes.base import PassError
     from onnxtext_passes.manager import measure, run_pipeline
     from onnxtext_passes.pipeline import parse_pipeline
@@ -122,7 +122,7 @@ def require_exact(passes: str) -> None:
 
 def _size_of(source: Source, watch: Watch) -> Callable[[onnx.ModelProto], Size]:
     """Return what measures a model for the table, with parameters and, where a tokenizer is given, tokens."""
-    from onnxtext.api import Source, print_source
+    from onnxtext.source import Source, print_source
     from onnxtext_passes.manager import measure
     from onnxtext_passes.statistics import count_parameters, token_counter
 
@@ -165,8 +165,8 @@ _FIRST_LINE = re.compile(r"// reproduce: ([^\n]*)\n")
 
 def _reproducer(source: Source, passes: str, watch: Watch) -> str:
     """Write the reproducer of a failure, and return a sentence that says how to run it, or why there is none."""
-    from onnxtext.api import print_source
     from onnxtext.core.files import write_output
+    from onnxtext.source import print_source
 
     held = source.blobs.total_bytes <= INLINE_BYTES
     options = ["--passes", passes, "--verify-passes", watch.verify_passes]
@@ -183,12 +183,12 @@ def _reproducer(source: Source, passes: str, watch: Watch) -> str:
 
 def read_reproducer(path: str) -> tuple[Source, str, Watch]:
     """Return the model of a reproducer, the pipeline, and what else was asked for.  Raises what reading raises."""
-    from onnxtext.api import Source, _decode_utf8, read_text
     from onnxtext.core.files import read_bytes
     from onnxtext.core.wire import canonical
+    from onnxtext.source import Source, decode_utf8, read_text
 
     name = "<stdin>" if path == "-" else path
-    text = _decode_utf8(read_bytes(path), name)
+    text = decode_utf8(read_bytes(path), name)
     first = _FIRST_LINE.match(text)
     if first is None:
         raise UsageError(f"{name}: nothing to reproduce: its first line is not `// reproduce: --passes …`")
@@ -210,7 +210,7 @@ def read_reproducer(path: str) -> tuple[Source, str, Watch]:
 
 
 def _text(source: Source) -> str:
-    from onnxtext.api import print_source
+    from onnxtext.source import print_source
 
     return print_source(source, weights="elide", verify=False).text
 

@@ -4,7 +4,7 @@ A record holds how the old model differs from the one in the text, and two diges
 what it gives back is what was there.  Large data is not in it; it is taken from the text's own model, by number.
 
 >>> import onnx
->>> from onnxtext.api import Source
+>>> from onnxtext.source import Source
 >>> old, new = (Source(onnx.ModelProto(producer_name=n).SerializeToString()) for n in ("old", "new"))
 >>> restore(make_record(old, new), new).wire == old.wire
 True
@@ -27,7 +27,7 @@ from onnxtext.core.errors import ModelError, OnnxTextError
 from onnxtext.core.wire import canonical, read_varint, varint
 
 if TYPE_CHECKING:
-    from onnxtext.api import Source
+    from onnxtext.source import Source
 
 SUFFIX = ".undo"
 MAX_BYTES = 1 << 28  # of a model without its large data, and of what a record may unpack to
@@ -78,7 +78,7 @@ def restore(record: bytes, new: Source, name: str = "<record>") -> Source:
 
     Raises UndoError, beginning with `name`, for a record that is damaged or belongs to another text.
     """
-    from onnxtext.api import Source
+    from onnxtext.source import Source
 
     if not record.startswith(_HEAD):
         raise UndoError(f"{name}: not a record of `encode --restorable`, or one of another version of onnxtext")

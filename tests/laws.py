@@ -15,11 +15,11 @@ from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import HealthCheck, settings
 
-from onnxtext.api import Source, WeightsMode, print_source
 from onnxtext.core.blobs import attach, detach
 from onnxtext.core.errors import MeaningProblem, ModelError, OnnxTextError, SyntaxProblem, TextError
 from onnxtext.core.weights import element_count, filler
 from onnxtext.core.wire import canonical
+from onnxtext.source import Source, WeightsMode, print_source
 from onnxtext_grammar.assembler import Assembled, Filler, Miss, OpenWeights, assemble
 from onnxtext_grammar.codec import parse, parse_slowly
 from onnxtext_grammar.fast_parser import parse_bag, parse_fast, parse_type

@@ -14,7 +14,7 @@ import networkx as nx
 import onnx
 import pytest
 
-from onnxtext.api import Source, print_source
+from onnxtext.source import Source, print_source
 from onnxtext.spaces.nasbench201 import Architecture, build, enumerate_architectures
 from onnxtext_passes.manager import run_pipeline
 

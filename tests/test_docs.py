@@ -27,10 +27,11 @@ from pathlib import Path
 
 import pytest
 
-from onnxtext import OnnxTextError, api
+from onnxtext import OnnxTextError
 from onnxtext.core.blobs import attach
 from onnxtext.core.weights import filler
 from onnxtext.core.wire import canonical
+from onnxtext.source import Source, print_source, read_text
 from onnxtext_grammar import codec
 from onnxtext_grammar.attributes import KINDS
 from onnxtext_grammar.dtypes import DTYPE_NUMBERS
@@ -94,8 +95,8 @@ def read(text: str) -> bytes:
 def printed(text: str) -> list[str]:
     """Return how the printer writes the model of `text`: weights inline, beside the text and left out."""
     assembled = codec.parse(text, filler=filler("zeros"))
-    source = api.Source(canonical(assembled.wire), assembled.blobs)
-    texts = [api.print_source(source, weights=mode).text for mode in ("inline", "sidecar", "elide")]
+    model = Source(canonical(assembled.wire), assembled.blobs)
+    texts = [print_source(model, weights=mode).text for mode in ("inline", "sidecar", "elide")]
     return texts if "\nweights " in text else [re.sub("\nweights .*", "", t) for t in texts]
 
 
@@ -120,7 +121,7 @@ def test_an_example_of_an_error_gives_its_message(block: Block):
     part = block.text[: report.start()]
     text = whole(part)
     with pytest.raises(OnnxTextError) as caught:
-        api.read_text(text, "example.onnxt")
+        read_text(text, "example.onnxt")
     found = str(caught.value).splitlines()[0]
     place = re.match(r"example\.onnxt:(\d+):(\d+): ", found)
     if place and text != part:

@@ -25,16 +25,18 @@ from google.protobuf.message import EncodeError
 from running import CHECKOUT, a_linear_model, a_model, run, to_bytes, write_model
 
 import onnxtext
-from onnxtext import api
+from onnxtext import source
 from onnxtext.core import files
 from onnxtext.core.blobs import detach
+from onnxtext.core.plugins import Kind
 from onnxtext_grammar import assembler
 
 CASES = Path(__file__).parent / "errors" / "texts.cases"
 MODULES = [  # of which every message is in the table; the others have tests of their own
     *sorted((CHECKOUT / "grammar" / "onnxtext_grammar").glob("*.py")),
     *sorted((CHECKOUT / "onnxtext" / "core").glob("*.py")),
-    *(CHECKOUT / "onnxtext" / name for name in ("__init__.py", "api.py", "cli.py")),
+    *(CHECKOUT / "onnxtext" / name for name in ("__init__.py", "api.py", "cli.py", "source.py")),
+    *sorted((CHECKOUT / "onnxtext" / "commands").glob("*.py")),
 ]
 
 
@@ -60,7 +62,7 @@ def cases() -> Iterator[Row]:
 
 
 def read(text: str, **options: Any) -> Callable[[], object]:
-    return lambda: api.read_text(text, "m.onnxt", **options)
+    return lambda: source.read_text(text, "m.onnxt", **options)
 
 
 def patched(target: object, name: str, value: object, do: Callable[[], object]) -> Callable[[], object]:
@@ -160,7 +162,7 @@ TEXT_ROWS = [
     ),
     Row(
         "weights of another size",
-        lambda: api.read_text(graph("%w: i4[99]"), "m.onnxt", weights=weights({"w": entry("U8", [4], 0, 4)})),
+        lambda: source.read_text(graph("%w: i4[99]"), "m.onnxt", weights=weights({"w": entry("U8", [4], 0, 4)})),
         at(3, 2, "the weights hold 4 bytes for %w, i4[99] has 50", " %w: i4[99]"),
     ),
 ]
@@ -352,7 +354,7 @@ def other_weights(name: str) -> Callable[[], object]:
 WEIGHTS_ROWS = [
     Row(
         "no weights beside the text",
-        lambda: api.read_text(elided(), "m.onnxt", beside="no.onnxt"),
+        lambda: source.read_text(elided(), "m.onnxt", beside="no.onnxt"),
         "m.onnxt: its weights are not here: no file no.onnxt.safetensors; "
         "give them with --weights FILE, or make data up with --fill zeros or --fill random",
     ),
@@ -454,6 +456,18 @@ def argument_rows() -> Iterator[Row]:
         lambda: decode("onnxt 1", fill="zeroes"),
         "--fill takes zeros, random or random:SEED, not zeroes (did you mean zeros?)",
     )
+    tools = Kind("tool", "no.such.group", {"hammer": "nowhere:hammer"})
+    yield Row("a name that nothing has", lambda: tools.find("hamer"), "no tool is named hamer (did you mean hammer?)")
+    yield Row(
+        "a name of something that is not there",
+        lambda: tools.find("hammer"),
+        "the tool hammer cannot be loaded from nowhere:hammer: No module named 'nowhere'",
+    )
+    yield Row(
+        "a name that two packages claim",
+        patched(Kind, "_owners", lambda self: {"hammer": ["b:x", "a:x"]}, lambda: tools.find("hammer")),
+        "two packages have a tool named hammer: a:x and b:x; remove one of them",
+    )
     yield Row(
         "a binary file for a text",
         lambda: load("m.onnx"),
@@ -461,12 +475,12 @@ def argument_rows() -> Iterator[Row]:
     )
     yield Row(
         "a model that protobuf does not read",
-        lambda: api.model_of(assembler.Assembled(b"\xff")),
+        lambda: source.model_of(assembler.Assembled(b"\xff")),
         "protobuf does not read this model: Error parsing message with type 'onnx.ModelProto': Wire format was corrupt",
     )
     yield Row(
         "a model that protobuf does not write",
-        patched(api.onnx, "ModelProto", Unwritable, lambda: encode(Unwritable())),
+        patched(source.onnx, "ModelProto", Unwritable, lambda: encode(Unwritable())),
         "protobuf cannot serialize this model (Failed to serialize proto); "
         "save its weights as external data, or give a file's path",
     )

@@ -18,9 +18,9 @@ from onnx import helper
 from strategies import any_model, any_models, running_model, running_models
 
 import onnxtext
-from onnxtext.api import Source, print_source
 from onnxtext.core.blobs import detach
 from onnxtext.core.wire import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE, TENSOR, VALUE_INFO, canonical, join, schema
+from onnxtext.source import Source, print_source
 from onnxtext_grammar import interning
 
 FULL = examples(20_000)

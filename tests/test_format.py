@@ -18,9 +18,9 @@ from strategies import any_models, running_models
 from test_onnx_models import backend_models
 
 import onnxtext
-from onnxtext.api import WeightsMode
 from onnxtext.core.errors import OnnxTextError, TextError
 from onnxtext.core.wire import canonical
+from onnxtext.source import WeightsMode
 from onnxtext_grammar.codec import parse
 from onnxtext_grammar.formatter import _Layout, _tokens_of_lark, format_text
 from onnxtext_grammar.lark_parser import lark_parser, parse_with_lark

@@ -12,9 +12,9 @@ from laws import MODES, opener, whole
 from onnx import helper
 from strategies import any_model
 
-from onnxtext.api import Source, print_source
 from onnxtext.core.blobs import detach
 from onnxtext.core.wire import canonical
+from onnxtext.source import Source, print_source
 from onnxtext_grammar import assembler, printer
 from onnxtext_grammar.codec import parse
 

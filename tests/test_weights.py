@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from running import Outcome, a_linear_model, a_model, run, run_python, to_bytes, write_model
 
 import onnxtext
-from onnxtext.api import WeightsMode
+from onnxtext.source import WeightsMode
 from onnxtext_grammar.dtypes import DTYPES, DType
 
 MODES: tuple[WeightsMode, ...] = get_args(WeightsMode)

@@ -7,15 +7,11 @@
 from __future__ import annotations
 
 import inspect
-from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, get_args, get_type_hints
 
-from onnxtext.core.errors import UsageError, nearest
+from onnxtext.core.errors import UsageError
+from onnxtext.core.plugins import Kind
 from onnxtext_passes.base import Pass, options
-
-GROUP = "onnxtext.passes"
 
 # Name on the command line -> module:class.  One pass a file, under the name of its pass.
 _OURS = {
@@ -29,34 +25,19 @@ _OURS = {
 }
 
 
-@cache
-def _owners() -> dict[str, list[str]]:
-    """Return where each pass lives; more than one place where two packages claim its name."""
-    owners = {name: [place] for name, place in _OURS.items()}
-    for point in entry_points(group=GROUP):
-        owners.setdefault(point.name, []).append(point.value)
-    return owners
+_PASSES = Kind("pass", "onnxtext.passes", _OURS)
 
 
 def pass_names() -> list[str]:
     """Return the names of all passes, in order."""
-    return sorted(_owners())
+    return _PASSES.names()
 
 
 def find_pass(name: str) -> type[Pass]:
     """Return the class of a pass.  Raises UsageError for an unknown name, or one that two packages claim."""
-    places = _owners().get(name)
-    if places is None:
-        raise UsageError(f"no pass is named {name}{nearest(name, _owners())}")
-    if len(places) > 1:
-        raise UsageError(f"two packages have a pass named {name}: {' and '.join(sorted(places))}; remove one of them")
-    module, _, attribute = places[0].partition(":")
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"the pass {name} cannot be loaded from {places[0]}: {error}") from error
+    found = _PASSES.find(name)
     if not (isinstance(found, type) and issubclass(found, Pass)):
-        raise UsageError(f"{places[0]} is no pass: it is not a subclass of onnxtext_passes.base.Pass")
+        raise UsageError(f"the pass {name} is no subclass of onnxtext_passes.base.Pass")
     return found
 
 

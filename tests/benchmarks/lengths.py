@@ -20,7 +20,7 @@ import onnx
 import onnx.printer
 from google.protobuf import json_format, text_format
 
-from onnxtext import api
+from onnxtext import source
 
 INLINE_ELEMENTS = 16  # tensors of up to so many elements stay in the text, for everybody
 MOST_OF_PRINTER = 0.65  # our tokens to onnx.printer's, geometric mean over all networks, without metadata
@@ -61,7 +61,7 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 def print_beside_weights(model: onnx.ModelProto) -> str:
     """Return our text of a model, its weights in a file beside it."""
-    return api.print_source(api.read_model(model), weights="sidecar").text
+    return source.print_source(source.read_model(model), weights="sidecar").text
 
 
 CARRIERS: dict[str, Callable[[onnx.ModelProto], str]] = {

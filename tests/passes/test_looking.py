@@ -15,6 +15,7 @@ from running import Outcome, a_linear_model, run, to_bytes, write_model
 
 import onnxtext
 from onnxtext import rewriting
+from onnxtext.core.plugins import Kind
 from onnxtext_passes import registry
 
 MODEL = onnx.parser.parse_model(
@@ -30,9 +31,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_model(Path("m.onnx"), MODEL)
     for name in ("Fail", "Break", "Negate", "Rename"):
         monkeypatch.setitem(registry._OURS, name.lower(), f"probes:{name}")
-    registry._owners.cache_clear()
+    Kind._owners.cache_clear()
     yield tmp_path
-    registry._owners.cache_clear()
+    Kind._owners.cache_clear()
 
 
 def failed(*arguments: object) -> str:
@@ -105,7 +106,7 @@ def test_where_no_reproducer_can_be_written_the_failure_is_told():
 def test_a_reproducer_whose_failure_is_mended_is_encoded(monkeypatch: pytest.MonkeyPatch):
     failed("encode", "m.onnx", "--passes", "prune,fail")
     monkeypatch.setitem(registry._OURS, "fail", "onnxtext_passes.merge:Merge")
-    registry._owners.cache_clear()
+    Kind._owners.cache_clear()
     found = run("encode", "--reproduce", "onnxtext-reproducer.onnxt")
     assert (found.status, found.err) == (0, "") and b"Relu(%x)\n -> Relu\n" in found.out
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxtext import OnnxTextError
-from onnxtext_passes import registry
+from onnxtext.core.plugins import Kind
 from onnxtext_passes.base import Pass
 from onnxtext_passes.fixpoint import FixPoint
 from onnxtext_passes.merge import Merge
@@ -31,7 +31,7 @@ OWNERS = {
 @pytest.fixture(autouse=True)
 def known_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the passes be those of `OWNERS`, whatever else is installed."""
-    monkeypatch.setattr(registry, "_owners", lambda: OWNERS)
+    monkeypatch.setattr(Kind, "_owners", lambda self: OWNERS)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_pipeline_prints_as_it_is_read(text: str, printed: str) -> None:
             "hollow",
             "the pass hollow cannot be loaded from probes:Nothing: module 'probes' has no attribute 'Nothing'",
         ),
-        ("strange", "probes:onnx is no pass: it is not a subclass of onnxtext_passes.base.Pass"),
+        ("strange", "the pass strange is no subclass of onnxtext_passes.base.Pass"),
     ],
 )
 def test_a_mistake_in_a_pipeline(text: str, message: str) -> None:

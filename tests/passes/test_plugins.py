@@ -1,4 +1,4 @@
-"""Passes of other packages, which pip has installed: used by name, and refused where two own a name."""
+"""Passes and commands of other packages, which pip has installed: used by name, refused where two own a name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,15 @@ class Shout(Pass):
         changed = model.graph.name != loud
         model.graph.name = loud
         return int(changed)
+
+
+def hello(name: str, loud: bool = False) -> None:
+    """Greet somebody."""
+    print(name.upper() if loud else name)
 '''
+
+
+COMMANDS = "[onnxtext.commands]\nhello = loud_passes:hello\n"
 
 
 def build(folder: Path, package: str, passes: dict[str, str]) -> Path:
@@ -44,7 +52,9 @@ def build(folder: Path, package: str, passes: dict[str, str]) -> Path:
         f"{package}.py": MODULE,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[onnxtext.passes]\n" + "".join(f"{k} = {v}\n" for k, v in passes.items()),
+        f"{info}/entry_points.txt": "[onnxtext.passes]\n"
+        + "".join(f"{k} = {v}\n" for k, v in passes.items())
+        + (COMMANDS if package == "loud_passes" else ""),
     }
     files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
     path = folder / f"{package}-1.0-py3-none-any.whl"
@@ -122,3 +132,9 @@ def test_a_pass_of_another_package_is_listed_and_described(installed: Path) -> N
 )
 def test_a_name_with_two_owners_or_none(installed: Path, passes: str, message: str) -> None:
     assert run(installed, "encode", "net.onnx", "--passes", passes) == (2, "", message)
+
+
+def test_a_command_of_another_package_runs_and_is_listed(installed: Path) -> None:
+    assert run(installed, "hello", "world", "--loud") == (0, "WORLD\n", "")
+    status, out, _ = run(installed, "--help")
+    assert status == 0 and "hello" in out and "Greet somebody." in out

@@ -19,10 +19,10 @@ from suite import DATA, samples
 
 import onnxtext
 from onnxtext import OnnxTextError, undo
-from onnxtext.api import Source
 from onnxtext.core.blobs import attach, detach
 from onnxtext.core.wire import varint
 from onnxtext.rewriting import rewrite
+from onnxtext.source import Source
 from onnxtext_passes.base import Composite
 from onnxtext_passes.registry import find_pass, pass_names
 
