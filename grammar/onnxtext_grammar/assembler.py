@@ -15,9 +15,10 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from itertools import chain
+from typing import Any, NoReturn, Protocol
 
 import onnx
 
@@ -34,17 +35,18 @@ from onnxtext.core.wire import (
     TYPE,
     VALUE_INFO,
     Field,
+    Heads,
     Schema,
     delimited,
     join,
     pack,
     schema,
     unpack,
-    varint,
 )
 from onnxtext_grammar import syntax as s
 from onnxtext_grammar.attributes import FIELDS, ITEMS, KIND_NAMES, KINDS
 from onnxtext_grammar.dtypes import DTYPE_NUMBERS, DTYPES, dtype_number
+from onnxtext_grammar.fast_bags import NO_NAME, Bags, Read
 from onnxtext_grammar.interning import EACH_BYTES, REPEATED_BYTES, Texts, allowance_bytes
 from onnxtext_grammar.literals import HOLE_DOMAIN, KEYWORDS, parse_float, parse_name, print_value
 from onnxtext_grammar.naming import Naming, naming
@@ -163,6 +165,10 @@ class _Assembler:
         self.defaults: dict[tuple[bytes, str], s.Bag] = {}  # what the nodes of an operator have that say nothing
         self.given: dict[int, bytes] = {}  # the attributes that `each` gives, by the identity of their entries
         self.graphs = 0  # that were begun
+        self.bags = Bags(self.texts)
+        self.default_bytes: dict[str, bytes] = {}  # the attributes that `each` gives, by operator
+        self.operators: dict[str, tuple[bytes, bytes]] = {}  # the fields of a NodeProto for an operator and its domain
+        self.own_types: dict[tuple | None, bytes] = {}  # by element type and dimensions
         self.depth = 0  # of messages
         self.type_bytes: dict[str, bytes] = {}
         self.tails: dict[Naming, dict[tuple[str, str | None], tuple[bytes, bytes | int | None]]] = {}  # seen so far
@@ -186,6 +192,7 @@ class _Assembler:
             if more:
                 self.fail(f"a second {what}; a text has one", more[0].at)
         self.texts = m.texts
+        self.bags = Bags(m.texts)
         if m.weights:
             self.digest, word = m.weights[0].digest.decode("latin-1"), m.weights[0].word
             if word not in (None, "elided"):
@@ -386,7 +393,8 @@ class _Assembler:
 
     def body(self, body: s.Body, tag: bytes) -> tuple[bytes, list[bytes], list[bytes], list[bytes]]:
         """Return the nodes (as one run of fields with `tag`), value infos, initializers and sparse initializers."""
-        outer = self.rules, self.defaults, self.tails
+        outer = self.rules, self.defaults, self.tails, self.operators, self.default_bytes
+        self.operators, self.default_bytes = {}, {}
         self.rules, self.defaults = self.each(body.each)
         if self.defaults or outer[1]:
             self.tails = {}
@@ -410,8 +418,9 @@ class _Assembler:
                 infos += self.inputs(statement.value, self.mentioned)
             else:
                 self.general_statement(statement, nodes, infos, tensors, sparse)
-        self.rules, self.defaults, self.tails = outer
-        run = b"".join([part for node in nodes for part in (tag, varint(len(node)), node)])
+        self.rules, self.defaults, self.tails, self.operators, self.default_bytes = outer
+        heads = Heads(tag)
+        run = b"".join(chain.from_iterable(zip(map(heads.__getitem__, map(len, nodes)), nodes, strict=True)))
         return run, infos, tensors, sparse
 
     def mentioned(self, name: s.Name | None) -> bytes:
@@ -651,57 +660,76 @@ class _Assembler:
         """Append the nodes of a run of rows: this loop is what reading a large graph costs."""
         if self.depth > MAX_DEPTH - 10:
             raise Miss  # here it would not be noticed where messages are nested too deeply
-        rows, scope, rules = lines.rows, self.scope, self.rules
-        tails, types, same = self.tails.setdefault(rules, {}), scope.types, rules.same_types
-        node_name, k, n = rules.node, len(nodes), len(rows)
-        ins = target = b""
+        scope, rules = self.scope, self.rules
+        tails, types, same, node_name = self.tails.setdefault(rules, {}), scope.types, rules.same_types, rules.node
+        k = len(nodes)
+        prefix = print_value(rules.value.prefix + b"0")[:-1]  # the text of a value without a name, but for its number
+        ins = handed = b""
+        left = before = ""  # the target of the current statement; what the row before has made: as texts
         kind: str | None = None
-        name_text = key_before = ""
-        for i in range(n):
-            text, type_text, arrow, operator, operands, bag = rows[i]
-            if arrow is None:
-                name_text, kind, ins = text, type_text, b""
-            if operands:
-                found = scope.get(operands)
-                if found is None and "[" in operands:
-                    ins += self.row_operands(operands, nodes)
+        # The groups are taken one row after the other: those of all rows would not stay in the processor's cache.
+        rows: Iterator[tuple[Any, ...]] = map(re.Match.groups, lines.rows)
+        row = next(rows)
+        for following in chain(rows, (_NO_ROW,)):
+            text, type_text, arrow, operator, operands, bag = row
+            row = following
+            if arrow is not None:
+                ins = handed
+                if operands:
+                    ins += scope.get(operands) or self.operands(operands, nodes)
                     k = len(nodes)
-                elif found is not None:
-                    ins += found
+            else:
+                left, kind = text, type_text
+                if not operands:
+                    ins = b""
+                elif operands == before:
+                    ins = handed
                 else:
-                    ins += b"".join([scope[o] if o[1:2] != "?" else self.unknown(o) for o in operands.split(", ")])
-            tail = tails.get((operator, bag))
-            if tail is None:
-                tail = self.row_tail(operator, bag, tails)
-            rest, name = tail
+                    ins = scope.get(operands) or self.operands(operands, nodes)
+                    k = len(nodes)
+            rest, name = tails.get((operator, bag)) or self.row_tail(operator, bag, tails)
             if len(rest) > EACH_BYTES:
                 self.charge(len(rest), 0)
-            if i + 1 < n and rows[i + 1][2] is not None:  # a further link follows: the value handed on has no name here
-                hidden = rules.value.name(k)
-                if hidden is None:
+            if following[2] is None:
+                key, info = left, kind
+                target = left[1:].encode()
+            else:  # a further link follows: the value handed on has no name here
+                number, info = k + rules.value.start, None
+                if number < 0:
                     raise Miss
-                target, key, info = hidden, print_value(hidden), None
-            else:
-                target, key, info = name_text[1:].encode(), name_text, kind
+                if prefix[1:2] == '"':
+                    target = rules.value.prefix + b"%d" % number
+                    key = print_value(target)
+                else:
+                    key = f"{prefix}{number}"
+                    target = key[1:].encode()
             size = len(target)
             if size > 127:
                 handed, out = delimited(b"\x0a", target), delimited(b"\x12", target)
             else:
                 handed, out = _IN[size] + target, _OUT[size] + target
             if isinstance(name, int):
-                name = node_name.name(k, target) if node_name is not None else None
+                name = None if node_name is None else node_name.name(k, target)
             nodes.append(ins + out + rest if name is None else b"".join((ins, out, delimited(b"\x1a", name), rest)))
-            if same:
-                first = operands.partition(", ")[0] if arrow is None and operands else key_before if arrow else "_"
-                found_type = types.get(first) if info is None else None if info == "?" else self.row_type(info)
-            else:
-                found_type = self.row_type(info) if info is not None and info != "?" else None
-            scope[key] = ins = handed
-            key_before = key
-            if found_type is not None:
-                infos.append(handed + found_type)
-                types[key] = found_type
+            if same or info is not None:
+                if info is None:
+                    first = operands.partition(", ")[0] if arrow is None and operands else before if arrow else "_"
+                    found_type = types.get(first if first[1:2] != "?" else "%" + first[2:])
+                else:
+                    found_type = None if info == "?" else self.row_type(info)
+                if found_type is not None:
+                    infos.append(handed + found_type)
+                    types[key] = found_type
+            scope[key] = handed
+            before = key
             k += 1
+
+    def operands(self, text: str, nodes: list[bytes]) -> bytes:
+        """Return the input fields of a row's operands; the nodes that stand among them are appended."""
+        if "[" in text:
+            return self.row_operands(text, nodes)
+        scope = self.scope
+        return b"".join([scope[o] if o[1:2] != "?" else self.unknown(o) for o in text.split(", ")])
 
     def unknown(self, text: str) -> bytes:
         """Return the input field of `%?x`, which must not be defined."""
@@ -734,6 +762,11 @@ class _Assembler:
     ) -> tuple[bytes, bytes | int | None]:
         if operator in KEYWORDS or self.parse_bag is None:
             raise Miss
+        if bag:
+            quick = self.bags.read(bag)
+            default = None if quick is None or quick.attributes else self.default_attributes(operator)
+            if quick is not None and (quick.attributes or default is not None):
+                return self.quick_tail(operator, bag, quick, default, tails)
         parsed = self.parse_bag(bag, self.texts) if bag else None
         found = self.tail(s.Link(operator.encode(), "word", [], parsed, None, 1, 0))
         # A tensor whose data lies in the weights is looked up each time; a name of its own makes a row unlike others.
@@ -741,6 +774,40 @@ class _Assembler:
         if bag is None or not ("stored" in bag or ".name" in bag or "graph" in bag):
             tails[operator, bag] = found
         return found
+
+    def default_attributes(self, operator: str) -> bytes | None:
+        """Return what `each` gives the nodes of an operator; None where that is more than numbers and strings."""
+        found = self.default_bytes.get(operator)
+        if found is None:
+            bag = self.defaults.get((operator.encode(), "word"))
+            entries = bag.entries if bag else []
+            if any(e.is_field or e.tag is not None or not isinstance(e.value, _PLAIN_VALUES) for e in entries):
+                return None
+            found = b"".join([delimited(b"\x2a", self.attribute(entry)) for entry in entries])
+            self.default_bytes[operator] = found
+        return found
+
+    def quick_tail(
+        self,
+        operator: str,
+        bag: str,
+        quick: Read,
+        default: bytes | None,
+        tails: dict[tuple[str, str | None], tuple[bytes, bytes | int | None]],
+    ) -> tuple[bytes, bytes | int | None]:
+        """Do what `tail` does for a row whose bag has been read the quick way."""
+        head = self.operators.get(operator)
+        if head is None:
+            domain, dot, name = operator.rpartition(".")
+            whose = domain.encode() if dot else self.rules.domain
+            head = delimited(b"\x22", name.encode()), b"" if whose is None else delimited(b"\x3a", whose)
+            self.operators[operator] = head
+        wire = head[0] + (default or quick.attributes) + head[1] + quick.pairs
+        if len(wire) > EACH_BYTES and (operator.encode(), "word") in self.defaults:
+            self.charge(len(wire), 0)
+        if quick.name == NO_NAME and not quick.pairs:  # others are unlike all others
+            tails[operator, bag] = wire, quick.name
+        return wire, quick.name
 
     def row_type(self, text: str) -> bytes:
         """Return the bytes of the type field of a ValueInfoProto."""
@@ -1002,9 +1069,14 @@ class _Assembler:
 
     def own_type(self, t: s.Type) -> bytes:
         """Return the bytes of the type of an initializer, which stands in the model only where a value info has it."""
-        depth, self.depth = self.depth, 0
-        wire = self.type(t)
-        self.depth = depth
+        key = (t.dtype, *t.dims) if isinstance(t, s.TensorType) and not t.is_sparse and t.dims is not None else None
+        wire = self.own_types.get(key)
+        if wire is None:
+            depth, self.depth = self.depth, 0
+            wire = self.type(t)
+            self.depth = depth
+            if key is not None:
+                self.own_types[key] = wire
         return wire
 
     def dim(self, value: int | bytes | None, at: int) -> bytes:
@@ -1136,10 +1208,11 @@ _HOLE = re.compile(
     r"\[(?:((?:-?[0-9]{1,18}(?:,-?[0-9]{1,18})*)?)|\$([A-Za-z_][A-Za-z0-9_]*))\]"
 ).fullmatch
 _T_NAME = 8
-_DEFAULT_NAME = -1  # a node's name is what `each` says
+_DEFAULT_NAME = NO_NAME  # a node's name is what `each` says
 _RAW_DATA = TENSOR.by_name["raw_data"]
 _IN = [b"\x0a" + bytes([n]) for n in range(128)]
 _OUT = [b"\x12" + bytes([n]) for n in range(128)]
+_PLAIN_VALUES = (s.Number, s.String, s.List)
 _VALUE_KINDS = (
     (s.String, _AT.STRING),
     (s.Graph, _AT.GRAPH),
@@ -1156,6 +1229,9 @@ def _gives_attribute(entry: s.Entry) -> bool:
 def _unquoted(operator: bytes, form: str) -> tuple[bytes, str]:
     """Return an operator and its form: quotes around one word say nothing."""
     return operator, "word" if form == "string" and b"." not in operator else form
+
+
+_NO_ROW: tuple[Any, ...] = (None,) * 6
 
 
 def _is_whole(text: str) -> bool:

@@ -50,6 +50,25 @@ def _line() -> re.Pattern[str]:
 
 
 @cache
+def _quick() -> tuple[re.Pattern[str], ...]:
+    """Return the expressions for a definition of a string, a pair of strings, a list of numbers and an initializer."""
+    t = {name: re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern) for name, pattern in _terminals().items()}
+    string, number = t["STRING"].replace(')*"', ')*+"'), t["NUMBER"]
+    text = rf"(?:(#[0-9]++)(?:\+({string}))?+|({string}))"
+    numbers = rf"({number}(?:,{number})*+)"
+    name = r"%[A-Za-z0-9_./]++(?:-[A-Za-z0-9_./]++)*+(?::[0-9]++)?+"
+    return (
+        re.compile(rf"(#[0-9]++) = {text}\n++(?=[#a-z])"),
+        re.compile(rf"{text}: {text}(?:, |(?=\]))"),
+        re.compile(rf"{numbers}(?=\])"),
+        re.compile(
+            rf"({name}): ({t['DTYPE']})\[((?:[0-9]++(?:,[0-9]++)*+)?)\]"
+            rf"(?: = (?:(none)|\[{numbers}\]|({number})))?+\n *+(?![={{,\s/])"
+        ),
+    )
+
+
+@cache
 def _dtype() -> re.Pattern[str]:
     return re.compile(_terminals()["DTYPE"])
 
@@ -115,6 +134,8 @@ class _Reader:
                 word = self.advance() if self.token[:1] not in ('"', "") else None
                 module.weights.append(s.Weights(word, self.string(), 0))
             elif token[0] == "#":
+                if self.definitions():
+                    continue
                 self.advance()
                 self.take("=")
                 if token in self.texts:
@@ -123,6 +144,27 @@ class _Reader:
             else:
                 raise Miss
         return module
+
+    def definitions(self) -> bool:
+        """Go over the definitions of strings from here on, and tell whether there are any."""
+        match, texts, at = _quick()[0].match, self.texts, self.start
+        while found := match(self.text, at):
+            name, *value = found.groups()
+            if name in texts:
+                raise Miss
+            texts[name] = self.quick_string(*value)
+            at = found.end()
+        if at == self.start:
+            return False
+        self.end = at
+        self.advance()
+        return True
+
+    def quick_string(self, text: str | None, rest: str | None, string: str | None) -> bytes:
+        """Return the string that an interned one, what is added to it, or a literal stands for."""
+        if text is None:
+            return parse_string(string or "")
+        return self.interned(text) if rest is None else self.interned(text) + parse_string(rest)
 
     def function(self) -> s.Function:
         self.advance()
@@ -209,6 +251,9 @@ class _Reader:
         statements: list = []
         while self.token != "}":
             if self.token[:1] == "%":
+                if tensors := self.initializers():
+                    statements += tensors
+                    continue
                 rows = self.rows()
                 if rows:
                     statements.append(s.Lines(rows, 0))
@@ -217,21 +262,42 @@ class _Reader:
         self.advance()
         return s.Body(each, statements)
 
-    def rows(self) -> list:
-        """Return the rows from here on that the line expression understands, whole statements only."""
-        match = _line().match
-        text, at = self.text, self.start
-        rows = []
-        head = head_at = 0
-        while (found := match(text, at)) is not None:
-            row = found.groups()
-            if row[2] is None:
-                head, head_at = len(rows), at
-            rows.append(row)
+    def initializers(self) -> list[s.Assignment]:
+        """Return the initializers from here on that are written as the printer does, without a bag."""
+        match, at = _quick()[3].match, self.start
+        out = []
+        while found := match(self.text, at):
+            name, dtype, shape, nothing, numbers, number = found.groups()
+            if len(shape) > 24 and max(map(len, shape.split(","))) > 24:
+                break
+            dims: list[int | bytes | None] = [int(dim) for dim in shape.split(",")] if shape else []
+            data: s.Value | None = None
+            if nothing:
+                data = s.Nothing(0)
+            elif numbers:
+                data = s.List([s.Number(n, 0) for n in numbers.split(",")], 0)
+            elif number:
+                data = s.Number(number, 0)
+            target = s.Target(s.Name(name[1:].encode(), False, 0), s.TensorType(dtype, dims, False, 0))
+            out.append(s.Assignment([target], None, data, 0))
             at = found.end()
-        if rows and text.startswith("->", at):  # a chain of which a link is not understood is left whole to `statement`
-            del rows[head:]
-            at = head_at
+        if out:
+            self.end = at
+            self.advance()
+        return out
+
+    def rows(self) -> list[re.Match[str]]:
+        """Return the rows from here on that the line expression understands, whole statements only."""
+        text, at = self.text, self.start
+        # A scanner's matches stand one behind the other.  It is what re.Scanner of the standard library is made of.
+        scanner = _line().scanner(text, at)  # pyright: ignore[reportAttributeAccessIssue]  # typeshed lacks it
+        rows = list(iter(scanner.match, None))
+        if rows:
+            at = rows[-1].end()
+            if text.startswith("->", at):  # a chain of which a link is not understood is left whole to `statement`
+                while rows[-1][3] is not None:
+                    rows.pop()
+                at = rows.pop().start()
         if rows:
             self.end = at
             self.advance()
@@ -416,15 +482,34 @@ class _Reader:
         self.depth += 1
         if self.depth > 2 * MAX_DEPTH:
             raise Miss
-        self.take("[")
-        items: list[s.Value] = []
-        if self.token != "]":
+        if self.token != "[":
+            raise Miss
+        items = self.quick_items()
+        self.advance()
+        if not items and self.token != "]":
             items.append(self.element())
             while self.skip(","):
                 items.append(self.element())
         self.take("]")
         self.depth -= 1
         return s.List(items, 0)
+
+    def quick_items(self) -> list[s.Value]:
+        """Return the items behind this bracket if they are numbers or pairs of strings, as the printer writes them."""
+        _, pair, numbers, _ = _quick()
+        if found := numbers.match(self.text, self.end):
+            self.end = found.end()
+            return [s.Number(n, 0) for n in found[1].split(",")]
+        items: list[s.Value] = []
+        at = self.end
+        while found := pair.match(self.text, at):
+            groups = found.groups()
+            items.append(s.Pair(self.quick_string(*groups[:3]), s.String(self.quick_string(*groups[3:]), 0), 0))
+            at = found.end()
+        if items and self.text[at] == "]" and self.text[at - 1] != " ":
+            self.end = at
+            return items
+        return []
 
     def element(self) -> s.Value:
         if self.token[:1] in ('"', "#"):

@@ -14,8 +14,7 @@ every node are the branches of one tree, and so are its names of scopes and clas
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections import Counter
+from itertools import islice
 
 INTERN_CHARACTERS = 24  # a string literal of at least this length is written once when it occurs twice
 
@@ -81,7 +80,8 @@ def _growth_bytes(head: list[str], shown: list[tuple[str, int]]) -> int:
 
 def _interned(literals: dict[int, tuple[str, int]]) -> tuple[list[str], dict[int, str]]:
     texts = {mark: literal[1:-1] for mark, (literal, _) in literals.items()}
-    prefixes = _shared_prefixes(list(texts.values()))
+    shorter: dict[str, str] = {}  # a text or a beginning -> the next shorter beginning of it, or nothing
+    prefixes = _shared_prefixes(list(texts.values()), shorter)
     numbers: dict[str, int] = {}
     head: list[str] = []
 
@@ -89,7 +89,9 @@ def _interned(literals: dict[int, tuple[str, int]]) -> tuple[list[str], dict[int
         """Return the shortest way to write `text`; `whole`: it has no number of its own."""
         if not whole and text in numbers:
             return f"#{numbers[text]}"
-        parent = _longest_prefix(text, prefixes)
+        parent = shorter[text]
+        while parent and parent not in prefixes:
+            parent = shorter[parent]
         if not parent:
             return f'"{text}"'
         rest = text[len(parent) :]
@@ -110,31 +112,24 @@ def _interned(literals: dict[int, tuple[str, int]]) -> tuple[list[str], dict[int
     return head, shown
 
 
-def _longest_prefix(text: str, prefixes: set[str]) -> str:
-    """Return the longest shared beginning of `text` that is shorter than it, or nothing."""
-    ends = _ends(text)
-    for end in reversed(ends[: bisect_right(ends, len(text) - 1)]):
-        if text[:end] in prefixes:
-            return text[:end]
-    return ""
-
-
 def _ends(text: str) -> list[int]:
     """Return where a beginning of `text` may end."""
-    ends = []
-    for match in _BOUNDARY.finditer(text, 0, _PREFIX_CHARACTERS):
-        if match.end() >= INTERN_CHARACTERS:
-            ends.append(match.end())
-            if len(ends) == _BOUNDARIES:
-                break
-    return ends
+    found = _BOUNDARY.finditer(text, 0, _PREFIX_CHARACTERS)
+    return list(islice((end for match in found if (end := match.end()) >= INTERN_CHARACTERS), _BOUNDARIES))
 
 
-def _shared_prefixes(texts: list[str]) -> set[str]:
-    """Return the beginnings that several of the distinct strings share and that are worth a number."""
-    counts: Counter[str] = Counter()
+def _shared_prefixes(texts: list[str], shorter: dict[str, str]) -> set[str]:
+    """Return the beginnings that several of the distinct strings share and that are worth a number; fill `shorter`."""
+    counts: dict[str, int] = {}
     for text in set(texts):
-        counts.update(text[:end] for end in _ends(text))
+        before = ""
+        for end in _ends(text):
+            prefix = text[:end]
+            counts[prefix] = counts.get(prefix, 0) + 1
+            shorter[prefix] = before
+            before = prefix
+        if before != text:
+            shorter[text] = before
     accepted: set[str] = set()
     shared = sorted((p for p, n in counts.items() if n > 1), key=lambda p: (-len(p), p))
     kept: list[str] = []
@@ -142,11 +137,12 @@ def _shared_prefixes(texts: list[str]) -> set[str]:
     for prefix in shared:
         if covered.get(prefix) != counts[prefix]:
             kept.append(prefix)
-        for end in _ends(prefix)[:-1][-1:]:
-            shorter = prefix[:end]
-            covered[shorter] = max(covered.get(shorter, 0), counts[prefix])
+        if before := shorter[prefix]:
+            covered[before] = max(covered.get(before, 0), counts[prefix])
     for prefix in reversed(kept):
-        parent = _longest_prefix(prefix, accepted)
+        parent = shorter[prefix]
+        while parent and parent not in accepted:
+            parent = shorter[parent]
         if (counts[prefix] - 1) * (len(prefix) - len(parent)) >= _SAVED_CHARACTERS:
             accepted.add(prefix)
     return accepted

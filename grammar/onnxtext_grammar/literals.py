@@ -47,7 +47,7 @@ _VALUE_NAME = re.compile(rb"[A-Za-z0-9_./]+(?:-[A-Za-z0-9_./]+)*(?::[0-9]+)?").f
 _FUNCTION_NAME = re.compile(rb"[A-Za-z0-9_./]+(?:-[A-Za-z0-9_./]+)*").fullmatch
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*").fullmatch
 _PLAIN_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*").fullmatch
-_SPECIAL = re.compile(r'[\x00-\x1f"\\\x7f]')
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 _LONG = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b'"': b'"', b"\\": b"\\"}
@@ -64,11 +64,17 @@ def print_string(value: bytes) -> str:
         )
         return f'"{text}"'
     if text.isascii():
-        return f'"{_SPECIAL.sub(_print_special, text)}"' if _SPECIAL.search(text) else f'"{text}"'
+        if "\\" in text or '"' in text:
+            text = text.replace("\\", "\\\\").replace('"', '\\"')
+        if not text.isprintable():
+            text = text.replace("\n", "\\n")
+            if not text.isprintable():
+                text = _UNPRINTABLE.sub(_print_unprintable, text)
+        return f'"{text}"'
     return f'"{_escape(text)}"'
 
 
-def _print_special(match: re.Match[str]) -> str:
+def _print_unprintable(match: re.Match[str]) -> str:
     c = match[0]
     return _SHORT.get(c) or f"\\x{ord(c):02x}"
 
@@ -156,10 +162,14 @@ _FLOATS = {
 _QUIET = {"f64": (0x7FF8000000000000, 63), "f32": (0x7FC00000, 31), "f16": (0x7E00, 15), "bf16": (0x7FC0, 15)}
 
 
+_SURE_DIGITS = {"f32": 6, "f64": 15}  # FLT_DIG and DBL_DIG of C
+_SMALLEST_NORMAL = 1.2e-38  # of a float32, about
+
+
 @lru_cache(maxsize=65536)
 def print_float(bits: bytes, dtype: str = "f32") -> str:
     """Return the shortest decimal that `parse_float` reads back to `bits`; an unusual NaN with its bits."""
-    value = float(np.frombuffer(bits, _FLOATS[dtype])[0])
+    value = struct.unpack("<f", bits)[0] if dtype == "f32" else float(np.frombuffer(bits, _FLOATS[dtype])[0])
     if value != value:
         pattern = int.from_bytes(bits, "little")
         quiet, sign = _QUIET.get(dtype, (-1, 0))
@@ -167,9 +177,14 @@ def print_float(bits: bytes, dtype: str = "f32") -> str:
     if value in (float("inf"), float("-inf")):
         return "+inf" if value > 0 else "-inf"
     text = ""
-    for digits in range(1, 18):
+    # Any decimal of up to `sure` digits comes back from a number of normal size, so fewer digits need not be tried.
+    sure = _SURE_DIGITS.get(dtype, 1) if abs(value) > _SMALLEST_NORMAL else 1
+    for digits in range(sure, 18):
         text = f"{value:.{digits}g}"
         if _round(text, dtype) == bits:
+            if digits == sure > 1:
+                significant = len(text.partition("e")[0].replace(".", "").lstrip("-0").rstrip("0"))
+                text = f"{value:.{significant}g}"
             break
     mantissa, e, exponent = text.partition("e")
     if not e:
@@ -202,6 +217,11 @@ def parse_float(text: str, dtype: str = "f32") -> bytes:
                 raise ValueError(f"a NaN of {dtype} is written with its bits, as in +nan:7f")
             pattern = _QUIET[dtype][0] | (1 << _QUIET[dtype][1] if text[0] == "-" else 0)
         return pattern.to_bytes(size, "little")
+    if dtype == "f32":
+        try:
+            return struct.pack("<f", float(text))
+        except OverflowError:
+            raise ValueError(f"{text} is too large for {dtype}") from None
     bits = _round(text, dtype)
     if dtype != "f8e8m0" and not np.isfinite(np.frombuffer(bits, _FLOATS[dtype])[0].astype(np.float64)):
         raise ValueError(f"{text} is too large for {dtype}")

@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby, pairwise
 
 import onnx
@@ -160,7 +161,7 @@ class _Printer:
     def __init__(self, blobs: Blobs, sidecar: Sidecar | None, escaped: frozenset[bytes]) -> None:
         self.blobs, self.sidecar, self.escaped = blobs, sidecar, escaped
         self.strings: list[str] = []  # the long strings, marked in the text by their place here
-        self._marks: dict[str, str] = {}
+        self.shown: dict[bytes, str] = {}  # a string -> its literal, or its mark
         self.scope = _Scope()
         self.types: dict[bytes, str] = {}
         self.attributes: dict[bytes, str] = {}  # the text of attributes that are numbers
@@ -283,8 +284,10 @@ class _Printer:
 
         for wire in wires:
             text = self.input(wire, are_inputs)
-            name = split(wire, VALUE_INFO)[0].get(1, [b""])[0]
-            at = self.place.get(name, -1) if text == print_value(name) else -1
+            at = -1
+            if text[-1] != "}":  # with a bag it is more than a name; no name ends so
+                name = split(wire, VALUE_INFO)[0].get(1, [b""])[0]
+                at = self.place.get(name, -1) if text == print_value(name) else -1
             if at < 0 or at != last + 1:
                 end_run()
             last = at
@@ -1040,14 +1043,14 @@ class _Printer:
 
     def string(self, value: bytes) -> str:
         """Return a string literal; a long one as a mark that `_intern` replaces."""
-        literal = print_string(value)
-        if len(literal) < INTERN_CHARACTERS:
-            return literal
-        mark = self._marks.get(literal)
-        if mark is None:
-            mark = self._marks[literal] = f"\0{len(self.strings)}\0"
-            self.strings.append(literal)
-        return mark
+        text = self.shown.get(value)
+        if text is None:
+            text = print_string(value)
+            if len(text) >= INTERN_CHARACTERS:
+                self.strings.append(text)
+                text = f"\0{len(self.strings) - 1}\0"
+            self.shown[value] = text
+        return text
 
     def enter(self) -> None:
         self.depth += 1
@@ -1166,6 +1169,11 @@ def _node_bytes(node: _Node) -> bytes:
 
 def _tensor_type(number: int, dims: list[int]) -> bytes:
     """Return the bytes of the TypeProto of a tensor."""
+    return _type_of(number, tuple(dims))
+
+
+@lru_cache(maxsize=4096)
+def _type_of(number: int, dims: tuple[int, ...]) -> bytes:
     shape = join([(1, join([(1, dim)], DIMENSION)) for dim in dims], SHAPE)
     return join([(1, join([(1, number), (2, shape)], TENSOR_TYPE))], TYPE)
 

@@ -6,6 +6,7 @@ need not be UTF-8; interned strings have been put back.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, TypeAlias
 
 from onnxtext_grammar.interning import Texts
@@ -230,11 +231,11 @@ class Info(NamedTuple):
 class Lines(NamedTuple):
     """A run of node statements in the printer's own layout, as the fast parser reads them.
 
-    Each row: target, its type, arrow, operator, operands, bag, all as they stand in the text (None where there is
-    none); the arrow is "->" for a further link of the chain before it, which has no target.
+    Each row is a match whose groups are target, its type, arrow, operator, operands, bag, all as they stand in the text
+    (None where there is none); the arrow is "->" for a further link of the chain before it, which has no target.
     """
 
-    rows: list[tuple[str, str | None, str | None, str, str | None, str | None]]
+    rows: list[re.Match[str]]
     at: int
 
 

@@ -44,6 +44,20 @@ _KINDS = {
 }
 
 
+class Heads(dict[int, bytes]):
+    """What stands in front of a field of so many bytes: its tag and the varint, made when it is first needed."""
+
+    def __init__(self, tag: bytes) -> None:
+        super().__init__()
+        self.tag = tag
+
+    def __missing__(self, size: int) -> bytes:
+        head = self.tag + varint(size)
+        if size < 65536:
+            self[size] = head
+        return head
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of a message: `kind` is double, float, int, uint, enum, string or message."""
@@ -59,6 +73,7 @@ class Field:
     oneof: str
     bits: int  # 32 or 64: the range of an integer
     tag: bytes  # the bytes that open this field, for a packed field those of the whole run
+    heads: Heads | None  # the bytes that open it where it has a length
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +102,7 @@ def schema(full_name: str) -> Schema:
 def _field(f: FieldDescriptor) -> Field:
     kind, wire_type = _KINDS[f.type]
     enum = {v.number: v.name for v in f.enum_type.values} if f.enum_type else {}
+    tag = varint(f.number << 3 | (BYTES if f.is_packed else wire_type))
     bits = 32 if f.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_ENUM) else 64
     return Field(
         f.number,
@@ -99,7 +115,8 @@ def _field(f: FieldDescriptor) -> Field:
         enum,
         f.containing_oneof.name if f.containing_oneof else "",
         bits,
-        varint(f.number << 3 | (BYTES if f.is_packed else wire_type)),
+        tag,
+        Heads(tag) if f.is_packed or wire_type == BYTES else None,
     )
 
 
@@ -228,16 +245,18 @@ def join(values: Iterable[tuple[int, object]], message: Schema, opaque: bytes = 
     The order of the numbers does not matter, the order within one number does.
     """
     parts = []
+    by_number = message.by_number
     for number, value in sorted(values, key=_number):
-        field = message.by_number[number]
-        if isinstance(value, int):
-            parts.append(field.tag + (_SMALL[value] if 0 <= value < 128 else varint(value)))
-        elif field.packed or field.wire_type == BYTES:
-            size = len(value)  # type: ignore[arg-type]  # bytes: not an int
-            parts.append(field.tag + (_SMALL[size] if size < 128 else varint(size)) + value)  # type: ignore[operator]
+        field = by_number[number]
+        if field.heads is not None:
+            parts.append(field.heads[len(value)])  # type: ignore[arg-type]  # bytes: not an int
+            parts.append(value)
         else:
-            parts.append(field.tag + value)  # type: ignore[operator]  # the 4 or 8 bytes of a float
-    return b"".join(parts) + opaque
+            parts.append(field.tag)
+            # An int, or the 4 or 8 bytes of a float.
+            parts.append((_SMALL[value] if 0 <= value < 128 else varint(value)) if isinstance(value, int) else value)
+    parts.append(opaque)
+    return b"".join(parts)  # type: ignore[arg-type]  # bytes, all of them
 
 
 def canonical(wire: bytes, message: type = onnx.ModelProto) -> bytes:
