@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from onnxtext.commands import bisect, decode, encode, fmt, grammar, hash, optimize, passes, stats
+from onnxtext.commands import bisect, decode, encode, fmt, grammar, hash, optimize, passes, spaces, stats
 from onnxtext.core.errors import OnnxTextError
 from onnxtext.core.plugins import Kind
 
@@ -21,6 +21,7 @@ COMMANDS = {
     "decode": decode.decode,
     "optimize": optimize.optimize,
     "passes": passes.passes,
+    "spaces": spaces.spaces,
     "bisect": bisect.bisect,
     "stats": stats.stats,
     "hash": hash.hash_model,

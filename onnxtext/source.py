@@ -52,6 +52,7 @@ class Source:
 def read_model(model: onnx.ModelProto | PathLike) -> Source:
     """Return a model's bytes, from memory, from an ONNX file, from one of our texts, or from standard input for "-".
 
+    Where no file has the name, SPACE:SPECIFICATION stands for a network of a space of architectures.
     A file is mapped and not copied, and may be larger than protobuf's 2 GiB.  Data that an ONNX file keeps in files of
     its own stays there.  Raises FileProblem, ModelError, and the errors of a text.
     """
@@ -60,6 +61,12 @@ def read_model(model: onnx.ModelProto | PathLike) -> Source:
         return Source(wire) if len(wire) < DETACH_BYTES else Source(*detach(wire))
     if isinstance(model, bytes | bytearray | memoryview) or not isinstance(model, str | os.PathLike):
         raise UsageError(f"a model is an onnx.ModelProto or a path, not {type(model).__name__}")
+    if isinstance(model, str) and ":" in model and not os.path.lexists(model):
+        from onnxtext.spaces.registry import find_network
+
+        network = find_network(model)
+        if network is not None:
+            return read_model(network)
     data = map_bytes(model)
     if _BEGINS_A_TEXT(data) or os.fspath(model).endswith(EXTENSION):
         name, beside = ("<stdin>", None) if model == "-" else (str(model), model)

@@ -12,8 +12,7 @@ into the nodes 1, 2 and 3, and the node that the edge comes from.
 ['Conv', 'BatchNormalization', 'Relu', 'Conv', 'BatchNormalization', 'AveragePool', 'Relu']
 
 The network is a 3x3 convolution, three stages of equal cells, the channels doubled and the image halved between them by
-a residual block, and a linear classifier.  It is built node by node, with the weights of its training form: batch
-normalization stays, and no framework is needed.
+a residual block, and a linear classifier.
 
 Source: Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search" (2020).
 """
@@ -22,19 +21,19 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
 import onnx
-from onnx import helper
 
 from onnxtext.core.errors import UsageError, nearest
+from onnxtext.spaces.base import Space, require_some
+from onnxtext.spaces.builder import Builder, Value
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # from node, to node; in the order of the string
 COUNT = len(OPERATIONS) ** len(EDGES)
-OPSET, IR_VERSION = 17, 8
 
 _EDGE = re.compile(r"([^~|+]*)~([0-9]+)").fullmatch
 _SIZES = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
@@ -117,127 +116,95 @@ def build(
     seed: int | None = None,
     published_none: bool = False,
 ) -> onnx.ModelProto:
-    """Return the network of a cell, with `cells` of them in a stage, for one square image of `image` pixels a side.
+    """Return the network of a cell with weights in it: zeros, or drawn from a generator with the number `seed`."""
+    space = NasBench201(
+        weights="zeros" if seed is None else "random",
+        seed=seed or 0,
+        cells=cells,
+        channels=channels,
+        classes=classes,
+        image=image,
+        none="published" if published_none else "zeros",
+    )
+    return space.model(str(architecture))
 
-    Weights are zeros, or drawn from a generator with the number `seed`.  The operation `none` is no node, and a node of
-    the cell into which nothing leads is a tensor of zeros; with `published_none` it is, as published, a product with
-    zero.  What does not reach the output is in the network all the same.  Raises UsageError for sizes that cannot be.
+
+@dataclass(frozen=True)
+class NasBench201(Space):
+    """Cells of four nodes with an operation on each of six edges.
+
+    The operation `none` is no node, and a node of the cell into which nothing leads is a tensor of zeros; with
+    `none=published` it is, as published, a product with zero.  What does not reach the output is in the network all
+    the same.
     """
-    if isinstance(architecture, str):
-        architecture = parse_architecture(architecture)
-    for what, size in (("cells", cells), ("channels", channels), ("classes", classes)):
-        if size < 1:
-            raise UsageError(f"a network has at least one of its {what}, not {size}")
-    if image < 4 or image % 4:
-        raise UsageError(f"the image is halved twice, so its side is a multiple of 4, not {image}")
-    maker = _Maker(architecture, None if seed is None else np.random.default_rng(seed), published_none)
-    return maker.network(cells, channels, classes, image)
 
+    name = "nasbench201"
+    title = "NAS-Bench-201"
+    source = "Dong and Yang, NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search (2020)"
+    size = COUNT
+    example = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
+    columns = ("arch_str",)
 
-@dataclass(slots=True)
-class _Maker:
-    """A network in the making."""
+    cells: int = 5  # in a stage
+    channels: int = 16  # of the first stage
+    classes: int = 10
+    image: int = 32  # pixels a side
+    none: Literal["zeros", "published"] = "zeros"
 
-    architecture: Architecture
-    random: np.random.Generator | None
-    published_none: bool
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    weights: list[onnx.TensorProto] = field(default_factory=list)
+    def __post_init__(self) -> None:
+        require_some(cells=self.cells, channels=self.channels, classes=self.classes)
+        if self.image < 4 or self.image % 4:
+            raise UsageError(f"the image is halved twice, so its side is a multiple of 4, not {self.image}")
 
-    def network(self, cells: int, channels: int, classes: int, image: int) -> onnx.ModelProto:
-        x = self.conv("stem", "image", 3, 3, channels)  # (1, channels, image, image)
+    def specifications(self) -> Iterator[str]:
+        return map(str, enumerate_architectures())
+
+    def model(self, specification: str) -> onnx.ModelProto:
+        operations = dict(zip(EDGES, parse_architecture(specification).operations, strict=True))
+        b = self.builder()
+        x = b.input("image", (1, 3, self.image, self.image))
+        x = _conv(b, "stem", x, self.channels, 3)
         for stage in range(3):
-            width, side = channels << stage, image >> stage
             if stage:
-                x = self.reduction(f"reduction{stage}", x, width // 2)  # (1, width, side, side)
-            for number in range(cells):
-                x = self.cell(f"stage{stage}.cell{number}", x, width, side)  # the same
-        x = self.relu("head", self.batch_norm("head", x, 4 * channels))
-        x = self.node("GlobalAveragePool", "head.pool", [x])  # (1, 4 channels, 1, 1)
-        x = self.node("Flatten", "head.features", [x])  # (1, 4 channels)
-        weight = self.weight("classifier.weight", [classes, 4 * channels], fan_in=4 * channels)
-        operands = [x, weight, self.weight("classifier.bias", [classes])]
-        self.node("Gemm", "scores", operands, transB=1)  # (1, classes)
-        graph = helper.make_graph(
-            self.nodes,
-            "nasbench201",
-            [helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [1, 3, image, image])],
-            [helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, [1, classes])],
-            self.weights,
-        )
-        opsets = [helper.make_opsetid("", OPSET)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="onnxtext")
+                x = _reduction(b, f"reduction{stage}", x)
+            for number in range(self.cells):
+                x = self._cell(b, f"stage{stage}.cell{number}", x, operations)
+        x = b.relu("head.relu", b.norm("head.norm", x))
+        x = b.average("head.features", x)
+        return b.finish(b.linear("scores", x, self.classes))
 
-    def cell(self, name: str, x: str, width: int, side: int) -> str:
+    def _cell(self, b: Builder, name: str, x: Value, operations: Mapping[tuple[int, int], str]) -> Value:
         """Add a cell, and return its output."""
-        values = [x]
-        edges = dict(zip(EDGES, self.architecture.operations, strict=True))
+        nodes = [x]
         for target in (1, 2, 3):
-            terms: list[str] = []
-            for source in range(target):
-                term = self.edge(f"{name}.edge{source}{target}", edges[source, target], values[source], width)
-                if term is not None:
-                    terms.append(term)
-            if terms:
-                total = terms[0]
-                for k, term in enumerate(terms[1:], 1):
-                    total = self.node("Add", f"{name}.node{target}.sum{k}", [total, term])
-            else:
-                shape = self.node("Constant", f"{name}.node{target}.shape", [], value_ints=[1, width, side, side])
-                total = self.node("ConstantOfShape", f"{name}.node{target}", [shape])
-            values.append(total)
-        return values[3]
+            terms = [
+                self._edge(b, f"{name}.edge{source}{target}", operations[source, target], nodes[source])
+                for source in range(target)
+            ]
+            found = [term for term in terms if term is not None]
+            node = f"{name}.node{target}"
+            nodes.append(b.add(node, found) if found else b.zeros(node, x.shape))
+        return nodes[3]
 
-    def edge(self, name: str, operation: str, x: str, width: int) -> str | None:
+    def _edge(self, b: Builder, name: str, operation: str, x: Value) -> Value | None:
         """Add what an edge does, and return its result; None where nothing comes through."""
         if operation == "skip_connect":
             return x
         if operation == "none":
-            if not self.published_none:
-                return None
-            zero = self.node("Constant", f"{name}.zero", [], value_float=0.0)
-            return self.node("Mul", name, [x, zero])
+            return b.times_zero(name, x) if self.none == "published" else None
         if operation == "avg_pool_3x3":
-            return self.node("AveragePool", name, [x], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
-        return self.conv(name, self.relu(name, x), _SIZES[operation], width, width)
+            return b.avg_pool(name, x, 3)
+        return _conv(b, name, b.relu(f"{name}.relu", x), x.channels, _SIZES[operation])
 
-    def reduction(self, name: str, x: str, width: int) -> str:
-        """Add a residual block that halves the image and doubles the channels, and return its output."""
-        a = self.conv(f"{name}.a", self.relu(f"{name}.a", x), 3, width, 2 * width, stride=2)
-        b = self.conv(f"{name}.b", self.relu(f"{name}.b", a), 3, 2 * width, 2 * width)
-        pooled = self.node("AveragePool", f"{name}.pool", [x], kernel_shape=[2, 2], strides=[2, 2])
-        weight = self.weight(f"{name}.shortcut.weight", [2 * width, width, 1, 1], fan_in=width)
-        shortcut = self.node("Conv", f"{name}.shortcut", [pooled, weight])
-        return self.node("Add", f"{name}.sum", [shortcut, b])
 
-    def conv(self, name: str, x: str, size: int, before: int, after: int, *, stride: int = 1) -> str:
-        """Add a convolution without bias and its batch normalization."""
-        weight = self.weight(f"{name}.conv.weight", [after, before, size, size], fan_in=before * size * size)
-        attributes = {"pads": [1, 1, 1, 1]} if size == 3 else {}
-        if stride > 1:
-            attributes["strides"] = [stride, stride]
-        return self.batch_norm(name, self.node("Conv", f"{name}.conv", [x, weight], **attributes), after)
+def _conv(b: Builder, name: str, x: Value, channels: int, size: int, stride: int = 1) -> Value:
+    return b.norm(f"{name}.norm", b.conv(f"{name}.conv", x, channels, size, stride=stride))
 
-    def batch_norm(self, name: str, x: str, width: int) -> str:
-        operands = [x]
-        for part, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
-            operands.append(self.weight(f"{name}.norm.{part}", [width], value=value))
-        return self.node("BatchNormalization", f"{name}.norm", operands)
 
-    def relu(self, name: str, x: str) -> str:
-        return self.node("Relu", f"{name}.relu", [x])
-
-    def node(self, operator: str, result: str, operands: list[str], **attributes: object) -> str:
-        self.nodes.append(helper.make_node(operator, operands, [result], **attributes))  # type: ignore[arg-type]  # its stub wants one type for all
-        return result
-
-    def weight(self, name: str, shape: list[int], *, fan_in: int = 0, value: float = 0.0) -> str:
-        """Add an initializer: zeros, or, where weights are drawn, `value` or a normal one scaled to `fan_in`."""
-        if self.random is None:
-            raw = bytes(4 * int(np.prod(shape)))
-        elif fan_in:
-            raw = (self.random.standard_normal(shape) * (2 / fan_in) ** 0.5).astype("<f4").tobytes()
-        else:
-            raw = np.full(shape, value, "<f4").tobytes()
-        self.weights.append(onnx.TensorProto(data_type=onnx.TensorProto.FLOAT, dims=shape, name=name, raw_data=raw))
-        return name
+def _reduction(b: Builder, name: str, x: Value) -> Value:
+    """Add a residual block that halves the image and doubles the channels, and return its output."""
+    channels = 2 * x.channels
+    y = _conv(b, f"{name}.a", b.relu(f"{name}.a.relu", x), channels, 3, stride=2)
+    y = _conv(b, f"{name}.b", b.relu(f"{name}.b.relu", y), channels, 3)
+    shortcut = b.conv(f"{name}.shortcut", b.avg_pool(f"{name}.pool", x, 2, stride=2, padding=0), channels, 1)
+    return b.add(f"{name}.sum", [shortcut, y])
