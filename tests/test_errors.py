@@ -527,6 +527,10 @@ class Unwritable:
 
 
 COMMAND_ROWS = [
+    (
+        "spaces --sample 3",
+        "a sample is of one space: name it, as in `onnxtext spaces nasbench201 --sample 3`",
+    ),
     ("encode m.onnx --weights sidecar", "a weights file needs a name: use -o FILE, or --weights inline or elide"),
     ("encode m.onnx --restorable", "the record of --restorable needs a name: use -o FILE, and it is FILE.undo"),
     (
