@@ -125,6 +125,10 @@ class Builder:
         operands += [self.weight(f"{name}.mean", width), self.weight(f"{name}.variance", width, value=1.0)]
         return self.node("BatchNormalization", name, operands, x.shape)
 
+    def conv_norm(self, name: str, x: Value, channels: int, size: int, *, stride: int = 1, groups: int = 1) -> Value:
+        """Add a convolution without bias and its batch normalization."""
+        return self.norm(f"{name}.norm", self.conv(f"{name}.conv", x, channels, size, stride=stride, groups=groups))
+
     def relu(self, name: str, x: Value) -> Value:
         return self.node("Relu", name, [x], x.shape)
 
@@ -160,9 +164,25 @@ class Builder:
         shape = (1, sum(part.channels for part in parts), *parts[0].shape[2:])
         return self.node("Concat", name, parts, shape, axis=1)
 
+    def part(self, name: str, x: Value, axes: tuple[int, ...], starts: tuple[int, ...], ends: tuple[int, ...]) -> Value:
+        """Add what lies between `starts` and `ends` along some axes."""
+        shape = list(x.shape)
+        for axis, start, end in zip(axes, starts, ends, strict=True):
+            shape[axis] = end - start
+        bounds = [self._integers(f"{name}.{key}", v) for key, v in (("starts", starts), ("ends", ends), ("axes", axes))]
+        return self.node("Slice", name, [x, *bounds], tuple(shape))
+
+    def pad(self, name: str, x: Value, before: int, after: int) -> Value:
+        """Put zeros in front of and behind both sides of the image."""
+        pads = self._integers(f"{name}.pads", (0, 0, before, before, 0, 0, after, after))
+        shape = (*x.shape[:2], *(n + before + after for n in x.shape[2:]))
+        return self.node("Pad", name, [x, pads], shape)
+
     def zeros(self, name: str, shape: tuple[int, ...]) -> Value:
-        target = self.node("Constant", f"{name}.shape", [], (len(shape),), value_ints=shape)
-        return self.node("ConstantOfShape", name, [target], shape)
+        return self.node("ConstantOfShape", name, [self._integers(f"{name}.shape", shape)], shape)
+
+    def _integers(self, name: str, values: tuple[int, ...]) -> Value:
+        return self.node("Constant", name, [], (len(values),), value_ints=values)
 
     def times_zero(self, name: str, x: Value) -> Value:
         return self.node("Mul", name, [x, self.node("Constant", f"{name}.zero", [], (), value_float=0.0)], x.shape)

@@ -163,7 +163,7 @@ class NasBench201(Space):
         operations = dict(zip(EDGES, parse_architecture(specification).operations, strict=True))
         b = self.builder()
         x = b.input("image", (1, 3, self.image, self.image))
-        x = _conv(b, "stem", x, self.channels, 3)
+        x = b.conv_norm("stem", x, self.channels, 3)
         for stage in range(3):
             if stage:
                 x = _reduction(b, f"reduction{stage}", x)
@@ -194,17 +194,13 @@ class NasBench201(Space):
             return b.times_zero(name, x) if self.none == "published" else None
         if operation == "avg_pool_3x3":
             return b.avg_pool(name, x, 3)
-        return _conv(b, name, b.relu(f"{name}.relu", x), x.channels, _SIZES[operation])
-
-
-def _conv(b: Builder, name: str, x: Value, channels: int, size: int, stride: int = 1) -> Value:
-    return b.norm(f"{name}.norm", b.conv(f"{name}.conv", x, channels, size, stride=stride))
+        return b.conv_norm(name, b.relu(f"{name}.relu", x), x.channels, _SIZES[operation])
 
 
 def _reduction(b: Builder, name: str, x: Value) -> Value:
     """Add a residual block that halves the image and doubles the channels, and return its output."""
     channels = 2 * x.channels
-    y = _conv(b, f"{name}.a", b.relu(f"{name}.a.relu", x), channels, 3, stride=2)
-    y = _conv(b, f"{name}.b", b.relu(f"{name}.b.relu", y), channels, 3)
+    y = b.conv_norm(f"{name}.a", b.relu(f"{name}.a.relu", x), channels, 3, stride=2)
+    y = b.conv_norm(f"{name}.b", b.relu(f"{name}.b.relu", y), channels, 3)
     shortcut = b.conv(f"{name}.shortcut", b.avg_pool(f"{name}.pool", x, 2, stride=2, padding=0), channels, 1)
     return b.add(f"{name}.sum", [shortcut, y])

@@ -19,7 +19,11 @@ from onnxtext.spaces.base import Space, make
 
 # Name on the command line -> module:class.
 _OURS = {
+    "nasbench-macro": "onnxtext.spaces.nasbench_macro:NasBenchMacro",
+    "nasbench101": "onnxtext.spaces.nasbench101:NasBench101",
     "nasbench201": "onnxtext.spaces.nasbench201:NasBench201",
+    "transnas-macro": "onnxtext.spaces.transnas:TransNasMacro",
+    "transnas-micro": "onnxtext.spaces.transnas:TransNasMicro",
 }
 _SPACES = Kind("space", "onnxtext.spaces", _OURS)
 
