@@ -528,6 +528,10 @@ class Unwritable:
 
 COMMAND_ROWS = [
     (
+        "grammar --format textmat",
+        "the format is lark, textmate, not textmat (did you mean textmate?)",
+    ),
+    (
         "spaces --sample 3",
         "a sample is of one space: name it, as in `onnxtext spaces nasbench201 --sample 3`",
     ),

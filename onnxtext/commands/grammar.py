@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 
-def grammar() -> None:
-    """Write the grammar of the language, in lark's notation."""
+import typer
+
+from onnxtext.core.errors import UsageError, nearest
+
+
+def grammar(
+    notation: Annotated[str, typer.Option("--format", metavar="lark|textmate", help="For whom.")] = "lark",
+) -> None:
+    """Write the grammar of the language, in lark's notation or another."""
     from onnxtext.core.files import write_output
-    from onnxtext_grammar.lark_parser import grammar_text
+    from onnxtext_grammar.exports import FORMATS
 
-    write_output("-", [grammar_text().encode()])
+    if notation not in FORMATS:
+        raise UsageError(f"the format is {', '.join(FORMATS)}, not {notation}{nearest(notation, FORMATS)}")
+    write_output("-", [FORMATS[notation]().encode()])
