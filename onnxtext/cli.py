@@ -11,7 +11,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from onnxtext.commands import bisect, decode, encode, fmt, grammar, hash, optimize, passes, spaces, stats
+from onnxtext.commands import (
+    bisect,
+    decode,
+    encode,
+    fmt,
+    grammar,
+    hash,
+    language_server,
+    optimize,
+    passes,
+    spaces,
+    stats,
+)
 from onnxtext.core.errors import OnnxTextError
 from onnxtext.core.plugins import Kind
 
@@ -27,6 +39,7 @@ COMMANDS = {
     "hash": hash.hash_model,
     "fmt": fmt.fmt,
     "grammar": grammar.grammar,
+    "language-server": language_server.language_server,
 }
 FOREIGN = Kind("command", "onnxtext.commands", {})  # of other packages: functions with typer's annotations
 

@@ -574,8 +574,22 @@ def command(line: str) -> Callable[[], object]:
     return do
 
 
+def without_pygls() -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "pygls.lsp.server", None)
+        patch.delitem(sys.modules, "onnxtext.tools.language_server", raising=False)
+        return run("language-server")
+
+
 ROWS = [*cases(), *TEXT_ROWS, *MODEL_ROWS, *FILE_ROWS, *WEIGHTS_ROWS, *argument_rows()]
 ROWS += [Row(line, command(line), f"error: {message}") for line, message in COMMAND_ROWS]
+ROWS += [
+    Row(
+        "a language server without its package",
+        without_pygls,
+        "error: pygls.lsp.server is missing; it comes with `pip install 'onnxtext[lsp]'`",
+    )
+]
 
 
 @pytest.fixture(autouse=True)
