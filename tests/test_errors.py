@@ -529,7 +529,7 @@ class Unwritable:
 COMMAND_ROWS = [
     (
         "grammar --format textmat",
-        "the format is lark, textmate, not textmat (did you mean textmate?)",
+        "the format is lark, llguidance, gbnf, ebnf, textmate, prompt, not textmat (did you mean textmate?)",
     ),
     (
         "spaces --sample 3",

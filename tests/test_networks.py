@@ -22,8 +22,9 @@ def small_model(seed: int) -> NextScores:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(seed)
-    ends = {"bos_token_id": END, "eos_token_id": END}
-    config = GPT2Config(vocab_size=len(TOKENS), n_embd=16, n_layer=1, n_head=2, n_positions=2048, **ends)
+    config = GPT2Config(
+        vocab_size=len(TOKENS), n_embd=16, n_layer=1, n_head=2, n_positions=2048, bos_token_id=END, eos_token_id=END
+    )
     model = GPT2LMHeadModel(config).eval()
     memory = None
 

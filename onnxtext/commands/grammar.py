@@ -10,7 +10,9 @@ from onnxtext.core.errors import UsageError, nearest
 
 
 def grammar(
-    notation: Annotated[str, typer.Option("--format", metavar="lark|textmate", help="For whom.")] = "lark",
+    notation: Annotated[
+        str, typer.Option("--format", metavar="lark|llguidance|gbnf|ebnf|textmate|prompt", help="For whom.")
+    ] = "lark",
 ) -> None:
     """Write the grammar of the language, in lark's notation or another."""
     from onnxtext.core.files import write_output
