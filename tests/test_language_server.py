@@ -268,6 +268,16 @@ def test_completion_offers_what_fits(editor: Editor, written: str, offered: set[
         assert applied(text, [edit]) == text.replace(written, written[: len(written) - len(word)] + edit["newText"])
 
 
+def test_what_is_asked_while_a_text_is_read_is_answered_and_only_the_last_state_is_reported(editor: Editor):
+    long = TEXT.replace(" %hidden =", "".join(f" %a{k} = Relu(%x)\n" for k in range(3_000)) + " %hidden =")
+    editor.change(long.replace("= Conv", "= = Conv"))
+    assert editor.at("definition", TEXT, "%w)") is None  # another line now
+    editor.change(TEXT)
+    assert editor.at("hover", TEXT, "Conv(", 2) is not None
+    assert editor.diagnostics() == []
+    assert editor.told == []
+
+
 def test_columns_are_counted_as_the_protocol_does(editor: Editor):
     text = TEXT.replace("%hidden", '%"🌍 a"')
     editor.change(text)

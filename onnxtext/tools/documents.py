@@ -63,6 +63,10 @@ class Document:
     def symbols(self) -> Symbols:
         return find_symbols(self.text)
 
+    def find_names(self) -> None:
+        """Find the symbols, so that they are at hand."""
+        _ = self.symbols
+
     @cached_property
     def _read(self) -> tuple[Assembled | None, tuple[Finding, ...]]:
         from onnxtext.core.weights import filler

@@ -72,6 +72,8 @@ class _Server(LanguageServer):
         super().__init__("onnxtext", __version__)
         self.open: dict[str, _Open] = {}
         self.waiting: dict[str, asyncio.TimerHandle] = {}
+        self.turn = asyncio.Lock()  # of who reads a text: two at once would slow the answers down
+        self.reading: set[asyncio.Future[None]] = set()  # kept here, since the loop keeps no tasks alive
 
     def of(self, params: _Place | lsp.DocumentSymbolParams) -> _Open:
         return self.open[params.text_document.uri]
@@ -81,12 +83,25 @@ class _Server(LanguageServer):
         self.open[uri] = _Open(self.workspace.get_text_document(uri).source, uri, self.open.get(uri))
         if uri in self.waiting:
             self.waiting[uri].cancel()
-        self.waiting[uri] = asyncio.get_running_loop().call_later(_PAUSE_S, self.report, uri)
+        self.waiting[uri] = asyncio.get_running_loop().call_later(_PAUSE_S, self.start, uri)
 
-    def report(self, uri: str) -> None:
-        """Tell the editor what is wrong with a text."""
+    def start(self, uri: str) -> None:
+        task = asyncio.ensure_future(self.report(uri))
+        self.reading.add(task)
+        task.add_done_callback(self.reading.discard)
+
+    async def report(self, uri: str) -> None:
+        """Read a text and tell the editor what is wrong with it, unless it has been changed meanwhile.
+
+        It is read in a thread: where a long text is wrong, that takes longer than an answer may.
+        """
         one = self.open[uri]
-        one.document.find_types()
+        one.document.find_names()  # first, so that nobody who asks for them has to share the processor
+        async with self.turn:
+            if self.open.get(uri) is one:
+                await asyncio.to_thread(one.document.find_types)
+        if self.open.get(uri) is not one:
+            return
         found = [
             lsp.Diagnostic(
                 one.range(f.start, f.end), f.message, severity=lsp.DiagnosticSeverity.Error, source="onnxtext"
