@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from onnxtext.commands import (
     bisect,
     decode,
+    diff,
     encode,
     fmt,
     grammar,
@@ -35,6 +36,7 @@ COMMANDS = {
     "passes": passes.passes,
     "spaces": spaces.spaces,
     "bisect": bisect.bisect,
+    "diff": diff.diff,
     "stats": stats.stats,
     "hash": hash.hash_model,
     "fmt": fmt.fmt,

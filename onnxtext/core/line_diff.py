@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Hashable, Sequence
 from difflib import Match, SequenceMatcher
 
 _CONTEXT = 3  # unchanged lines around what is changed
@@ -41,6 +42,31 @@ def line_diff(old: str, new: str, source: str) -> str:
     return "".join(line if line[-1] == "\n" else f"{line}\n\\ No newline at end of file\n" for line in out[2:] and out)
 
 
+def matching_blocks(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Match]:
+    """Return runs of equal items, in order, the last of them empty: what difflib returns, in less time."""
+    a, b = list(old), list(new)
+    blocks: list[Match] = []
+    i = j = 0
+    for i_end, j_end in [*_anchors(a, b), (len(a), len(b))]:
+        size = 0
+        while i + size < i_end and j + size < j_end and a[i + size] == b[j + size]:
+            size += 1
+        blocks.append(Match(i, j, size))
+        i, j, size = i + size, j + size, 0
+        while i_end - size > i and j_end - size > j and a[i_end - size - 1] == b[j_end - size - 1]:
+            size += 1
+        blocks.append(Match(i_end - size, j_end - size, size))
+        i, j = i_end, j_end
+    merged: list[Match] = []
+    for block in blocks:
+        if not block.size:
+            continue
+        if merged and (merged[-1].a + merged[-1].size, merged[-1].b + merged[-1].size) == (block.a, block.b):
+            block = Match(merged[-1].a, merged[-1].b, merged.pop().size + block.size)
+        merged.append(block)
+    return [*merged, Match(len(a), len(b), 0)]
+
+
 def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)  # str.splitlines would part at other characters too
 
@@ -59,30 +85,10 @@ class _Matcher(SequenceMatcher[str]):
         self.old, self.new = old, new
 
     def get_matching_blocks(self) -> list[Match]:
-        a, b = self.old, self.new
-        blocks: list[Match] = []
-        i = j = 0
-        for i_end, j_end in [*_anchors(a, b), (len(a), len(b))]:
-            size = 0
-            while i + size < i_end and j + size < j_end and a[i + size] == b[j + size]:
-                size += 1
-            blocks.append(Match(i, j, size))
-            i, j, size = i + size, j + size, 0
-            while i_end - size > i and j_end - size > j and a[i_end - size - 1] == b[j_end - size - 1]:
-                size += 1
-            blocks.append(Match(i_end - size, j_end - size, size))
-            i, j = i_end, j_end
-        merged: list[Match] = []
-        for block in blocks:
-            if not block.size:
-                continue
-            if merged and (merged[-1].a + merged[-1].size, merged[-1].b + merged[-1].size) == (block.a, block.b):
-                block = Match(merged[-1].a, merged[-1].b, merged.pop().size + block.size)
-            merged.append(block)
-        return [*merged, Match(len(a), len(b), 0)]
+        return matching_blocks(self.old, self.new)
 
 
-def _anchors(a: list[str], b: list[str]) -> list[tuple[int, int]]:
+def _anchors(a: list[Hashable], b: list[Hashable]) -> list[tuple[int, int]]:
     """Return the most places of lines that stand once in each text such that they come in one order in both."""
     in_a, in_b = Counter(a), Counter(b)
     place = {line: j for j, line in enumerate(b) if in_b[line] == 1}
