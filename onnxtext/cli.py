@@ -17,6 +17,7 @@ from onnxtext.commands import (
     diff,
     encode,
     fmt,
+    git,
     grammar,
     hash,
     language_server,
@@ -37,12 +38,15 @@ COMMANDS = {
     "spaces": spaces.spaces,
     "bisect": bisect.bisect,
     "diff": diff.diff,
+    "git-install": git.git_install,
+    "git-textconv": git.git_textconv,
     "stats": stats.stats,
     "hash": hash.hash_model,
     "fmt": fmt.fmt,
     "grammar": grammar.grammar,
     "language-server": language_server.language_server,
 }
+HIDDEN = ("git-textconv",)  # called by programs
 FOREIGN = Kind("command", "onnxtext.commands", {})  # of other packages: functions with typer's annotations
 
 
@@ -96,7 +100,7 @@ def _version(
 
 
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name, hidden=_name in HIDDEN)(_command)
 
 
 def main() -> None:

@@ -563,6 +563,7 @@ COMMAND_ROWS = [
         "m.onnxt: nothing tells what it was made from: there is no record m.onnxt.undo; "
         "`encode --restorable` writes one beside the text",
     ),
+    ("diff - -", "standard input can be one of the two models, not both"),
 ]
 
 
