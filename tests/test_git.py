@@ -83,6 +83,18 @@ def test_git_shows_a_changed_attribute_as_one_line(repository: Path):
     assert "refs/notes/textconv/onnx" in git("for-each-ref"), "nothing is kept"
 
 
+def test_git_names_the_weights_that_changed(repository: Path):
+    install_here()
+    model = a_network()
+    write_model(repository / "m.onnx", model)
+    commit("a model")
+    model.graph.initializer[1].raw_data = bytes(8 * 1024)
+    write_model(repository / "m.onnx", model)
+    shown = changed_lines(git("diff"))
+    assert [line[:3] for line in shown] == ["-we", "+we", "-//", "+//"]  # the digest of all, and that of one
+    assert shown[2].endswith(" w") and shown[3].endswith(" w")
+
+
 def install_here(*options: str) -> str:
     outcome = run_apart("git-install", *options, env=dict(os.environ))
     assert outcome.status == 0, outcome.err

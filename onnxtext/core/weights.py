@@ -80,6 +80,11 @@ class Sidecar:
             self._table = len(text).to_bytes(8, "little") + text
         return self._table
 
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 of each tensor, by its key in the file."""
+        table = json.loads(self.table()[8:])
+        return {key: table["__metadata__"][_HASHES + key] for key in self._entries}
+
     def digest(self) -> str:
         """Return the digest of the table, as it stands in the text."""
         return sha256(self.table()).hexdigest()[:_DIGEST_DIGITS]

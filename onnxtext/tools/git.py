@@ -21,6 +21,7 @@ from onnxtext.core.errors import OnnxTextError, UsageError
 from onnxtext.core.files import read_bytes, write_output
 
 ATTRIBUTE = "*.onnx diff=onnx"
+_DIGEST_DIGITS = 16
 
 
 def shown_command(python: str) -> str:
@@ -70,13 +71,16 @@ def _git(*arguments: str) -> str:
 
 
 def read_for_git(path: str) -> bytes:
-    """Return a model as text, its large weights as digests; one line that says why where a file is no model.
+    """Return a model as text, behind it a digest of each large weight; one line that says why where it is no model.
 
     A version that cannot be read must not keep git from showing the other one.
     """
     from onnxtext.source import print_source, read_model
 
     try:
-        return print_source(read_model(path), weights="elide", verify=False).text.encode()
+        printed = print_source(read_model(path), weights="elide", verify=False)
     except OnnxTextError as error:
         return f"// no model that onnxtext can read: {str(error).replace(path, 'this file')}\n".encode()
+    digests = printed.sidecar.digests() if printed.sidecar is not None else {}
+    lines = [f"// {digest[:_DIGEST_DIGITS]} {key}\n" for key, digest in digests.items()]
+    return (printed.text + "".join(lines)).encode()
