@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from onnxtext.commands import (
     bisect,
+    check,
     decode,
     diff,
     encode,
@@ -37,6 +38,7 @@ COMMANDS = {
     "passes": passes.passes,
     "spaces": spaces.spaces,
     "bisect": bisect.bisect,
+    "check": check.check,
     "diff": diff.diff,
     "git-install": git.git_install,
     "git-textconv": git.git_textconv,

@@ -563,6 +563,9 @@ COMMAND_ROWS = [
         "m.onnxt: nothing tells what it was made from: there is no record m.onnxt.undo; "
         "`encode --restorable` writes one beside the text",
     ),
+    ("check", "check needs a model, or --explain with a code"),
+    ("check m.onnx --json --sarif", "findings go out as JSON or as SARIF: give --json or --sarif, not both"),
+    ("check --explain OXT999", "there is no code OXT999 (did you mean OXT009?); they go from OXT001 to OXT014"),
     ("diff - -", "standard input can be one of the two models, not both"),
 ]
 
