@@ -566,6 +566,10 @@ COMMAND_ROWS = [
     ("check", "check needs a model, or --explain with a code"),
     ("check m.onnx --json --sarif", "findings go out as JSON or as SARIF: give --json or --sarif, not both"),
     ("check --explain OXT999", "there is no code OXT999 (did you mean OXT009?); they go from OXT001 to OXT014"),
+    (
+        "diff m.onnx m.onnx --html p --json",
+        "a diff goes out as JSON or as a page: give --json or --html, not both",
+    ),
     ("diff - -", "standard input can be one of the two models, not both"),
 ]
 

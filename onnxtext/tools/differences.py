@@ -358,7 +358,7 @@ def _elements(weight: Weight, blobs: Blobs) -> str:
         values = _array(weight, blobs)
     except (TypeError, ValueError):
         return ""
-    return f" = [{','.join(str(v) for v in values.tolist())}]" if len(values) <= _SHOWN_ELEMENTS else ""
+    return f" = [{','.join(map(str, values))}]" if len(values) <= _SHOWN_ELEMENTS else ""
 
 
 def print_attribute(attribute: onnx.AttributeProto, blobs: Blobs) -> str:
