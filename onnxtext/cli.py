@@ -48,7 +48,6 @@ COMMANDS = {
     "grammar": grammar.grammar,
     "language-server": language_server.language_server,
 }
-HIDDEN = ("git-textconv",)  # called by programs
 FOREIGN = Kind("command", "onnxtext.commands", {})  # of other packages: functions with typer's annotations
 
 
@@ -102,7 +101,7 @@ def _version(
 
 
 for _name, _command in COMMANDS.items():
-    app.command(_name, hidden=_name in HIDDEN)(_command)
+    app.command(_name)(_command)
 
 
 def main() -> None:
