@@ -120,6 +120,7 @@ def _open(model: onnx.ModelProto, blobs: Blobs) -> Any:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = 1  # sums in one order
+    options.add_session_config_entry("session.disable_prepacking", "1")  # likewise, whether weights are constant or not
     try:
         return ort.InferenceSession(b"".join(pieces), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has many, under no common name

@@ -16,11 +16,15 @@ from onnxtext_passes.base import Pass, options
 # Name on the command line -> module:class.  One pass a file, under the name of its pass.
 _OURS = {
     "canonicalize": "onnxtext_passes.canonicalize:Canonicalize",
+    "cse": "onnxtext_passes.cse:Cse",
     "dedup": "onnxtext_passes.dedup:Dedup",
+    "eliminate": "onnxtext_passes.eliminate:Eliminate",
     "fill": "onnxtext_passes.fill:Fill",
+    "fold": "onnxtext_passes.fold:Fold",
     "fixpoint": "onnxtext_passes.fixpoint:FixPoint",
     "merge": "onnxtext_passes.merge:Merge",
     "prune": "onnxtext_passes.prune:Prune",
+    "simplify": "onnxtext_passes.simplify:Simplify",
     "strip": "onnxtext_passes.strip:Strip",
 }
 

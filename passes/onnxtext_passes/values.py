@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -22,7 +23,15 @@ from onnx import TensorProto
 from onnxtext.core.blobs import Blobs
 from onnxtext_passes.inference import MOST_READ, Type, infer_types, read_type
 from onnxtext_passes.operators import Versions, function_key, node_key, versions_of
-from onnxtext_passes.scopes import Holder, count_uses, graph_attributes, named_by, named_in_training, output_names
+from onnxtext_passes.scopes import (
+    Holder,
+    count_uses,
+    graph_attributes,
+    holders,
+    named_by,
+    named_in_training,
+    output_names,
+)
 
 _INTEGERS: dict[int, str] = {TensorProto.INT64: "<i8", TensorProto.INT32: "<i4", TensorProto.BOOL: "|i1"}
 
@@ -33,6 +42,7 @@ class Facts:
     def __init__(self, model: onnx.ModelProto, blobs: Blobs) -> None:
         self._model = model
         self.blobs = blobs
+        self.ir_version = model.ir_version
         self.functions = {function_key(f): f for f in model.functions}
         self.in_training = named_in_training(model)
 
@@ -40,6 +50,29 @@ class Facts:
     def types(self) -> list[dict[str, onnx.TypeProto]]:
         """The types of the values of each graph of the model, but for initializers, in the order of `read_scopes`."""
         return infer_types(self._model, self.functions, self.blobs)
+
+    @cached_property
+    def _names(self) -> set[str]:
+        """All names of values in the model."""
+        names: set[str] = set()
+        for holder in holders(self._model):
+            names.update(name for node in holder.node for name in (*node.input, *node.output))
+            names.update(output_names(holder))
+            if isinstance(holder, onnx.GraphProto):
+                names.update(value.name for value in (*holder.input, *holder.initializer))
+                names.update(sparse.values.name for sparse in holder.sparse_initializer)
+            else:
+                names.update(holder.input)
+        return names
+
+    def fresh(self, hint: str) -> str:
+        """Return a name for a value that none of the model has, made of `hint`."""
+        name, number = hint, 0
+        while name in self._names:
+            number += 1
+            name = f"{hint}_{number}"
+        self._names.add(name)
+        return name
 
 
 class Scope:
@@ -126,23 +159,26 @@ class Scope:
         return scope if scope is not None and scope.made[name] == 1 and name else None
 
 
-def read_scopes(model: onnx.ModelProto, blobs: Blobs) -> list[Scope]:
+S = TypeVar("S", bound=Scope)
+
+
+def read_scopes(model: onnx.ModelProto, blobs: Blobs, kind: type[S] = Scope) -> list[S]:
     """Return the scopes of the model's graph and of its functions, each before those within it."""
     facts = Facts(model, blobs)
-    scopes = list(_read(model.graph, None, versions_of(model), facts))
+    scopes = list(_read(model.graph, None, versions_of(model), facts, kind))
     scopes[0].pinned |= facts.in_training
     for number, scope in enumerate(scopes):
         scope.number = number
     for function in model.functions:
-        scopes += _read(function, None, versions_of(function), facts)
+        scopes += _read(function, None, versions_of(function), facts, kind)
     return scopes
 
 
-def _read(holder: Holder, outer: Scope | None, versions: Versions, facts: Facts) -> Iterator[Scope]:
-    scope = Scope(holder, outer, versions, facts)
+def _read(holder: Holder, outer: S | None, versions: Versions, facts: Facts, kind: type[S]) -> Iterator[S]:
+    scope = kind(holder, outer, versions, facts)
     yield scope
     for _, graph in scope.graphs:
-        inner = list(_read(graph, scope, versions, facts))
+        inner = list(_read(graph, scope, versions, facts, kind))
         scope.pinned |= inner[0].pinned
         scope.beneath |= inner[0].beneath | inner[0].outputs.keys() | inner[0].made.keys()
         yield from inner

@@ -29,7 +29,7 @@ def _ours() -> list[str]:
     ]
 
 
-PIPELINES = [*_ours(), "prune,merge"]
+PIPELINES = [*_ours(), "prune,merge", "simplify,dedup,merge"]
 
 
 def failures(sample: Sample, pipeline: str) -> list[str]:
