@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import speed
+from editor import editor
 from lengths import MOST_OF_PRINTER, MOST_OF_TEXTPROTO, counter, geometric_mean, light_models, tokens
 from measuring import Row
 from startup import startup
@@ -71,6 +72,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "lengths": lengths,
     "weights": lambda options: weights(options.quick),
     "startup": lambda options: startup(options.quick),
+    "editor": lambda options: editor(options.quick),
 }
 
 HEAD = ("benchmark", "input", "what", "ours", "theirs", "unit", "peer", "ratio", "wanted", "")
