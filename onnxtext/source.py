@@ -52,6 +52,7 @@ class Source:
 def read_model(model: onnx.ModelProto | PathLike) -> Source:
     """Return a model's bytes, from memory, from an ONNX file, from one of our texts, or from standard input for "-".
 
+    A text in onnx's own syntax, that of onnx.parser, is read too.
     Where no file has the name, SPACE:SPECIFICATION stands for a network of a space of architectures.
     A file is mapped and not copied, and may be larger than protobuf's 2 GiB.  Data that an ONNX file keeps in files of
     its own stays there.  Raises FileProblem, ModelError, and the errors of a text.
@@ -72,6 +73,8 @@ def read_model(model: onnx.ModelProto | PathLike) -> Source:
         name, beside = ("<stdin>", None) if model == "-" else (str(model), model)
         assembled = read_text(decode_utf8(bytes(data), name), name, beside=beside)
         return Source(canonical(assembled.wire), assembled.blobs)
+    if _BEGINS_ONNX_SYNTAX(data):
+        return Source(_serialize(_parse_onnx_syntax(bytes(data), str(model))))
     try:
         if not len(data):
             raise ModelError("not an ONNX model: it is empty")
@@ -85,6 +88,19 @@ def read_model(model: onnx.ModelProto | PathLike) -> Source:
 
 
 _BEGINS_A_TEXT = re.compile(rb"(?:[ \t\r\n]|//[^\n]*+\n)*+onnxt").match
+
+_BEGINS_ONNX_SYNTAX = re.compile(rb"<\s*+ir_version\b").match  # as no ONNX file does: there "<" ends a group
+
+
+def _parse_onnx_syntax(data: bytes, source: str) -> onnx.ModelProto:
+    """Return the model of a text in the syntax of onnx.parser.  Raises ModelError."""
+    import onnx.parser
+
+    try:
+        return onnx.parser.parse_model(decode_utf8(data, source))
+    except onnx.parser.ParseError as error:
+        told = " ".join(error.args[0].decode(errors="replace").split())
+        raise ModelError(f"{source}: onnx's parser does not read this text: {told}") from error
 
 
 def check_path(path: object) -> None:

@@ -307,3 +307,9 @@ def test_a_model_in_memory_beyond_two_gigabytes_is_refused_with_a_way_out():
     )
     assert message_of(onnxtext.encode, model) == message
     assert message_of(onnxtext.save, model, "m.onnxt") == message
+
+
+def test_a_text_in_the_syntax_of_onnx_is_a_model(tmp_path: Path):
+    text = '<ir_version: 10, opset_import: ["": 21]> g (float[2] x) => (float[2] y) { y = Relu(x) }'
+    (tmp_path / "m.txt").write_text(text)
+    assert onnxtext.encode(tmp_path / "m.txt") == onnxtext.encode(onnx.parser.parse_model(text))

@@ -196,6 +196,12 @@ MODEL_ROWS = [
         encode_bytes(b"\x08\xff"),
         "m.onnx: not an ONNX model: the number at byte 2 has no end",
     ),
+    Row(
+        "onnx's own syntax, cut short",
+        encode_bytes(b"<ir_version: 10> g () => () {"),
+        "m.onnx: onnx's parser does not read this text: [ParseError at position (line: 1 column: 30)] "
+        "Error context: <ir_version: 10> g () => () { Expected character = not found.",
+    ),
     Row("no field at all", encode_bytes(b"\x0f"), "m.onnx: not an ONNX model: the byte 0 opens no field"),
     Row(
         "a field that is cut short",
