@@ -27,9 +27,26 @@ show onnxtext decode model.onnxt -o back.onnx
 show cmp model.onnx back.onnx
 echo "model.onnx and back.onnx are equal, byte for byte."
 
+say "Passes rewrite the model first: unused parts go, blocks that repeat become functions, runs become chains."
+say "Outputs are compared with those of the model as it was."
+show onnxtext encode model.onnx --passes prune,dedup,merge --verify-passes end --verify-outputs --stats -o folded.onnxt
+show grep -m 2 -A 9 ^def folded.onnxt | cut -c 1-140
+show onnxtext decode folded.onnxt -o folded.onnx
+show onnxtext encode folded.onnx -o again.onnxt
+show cmp folded.onnxt again.onnxt
+echo "The text with functions is a model too, and comes back as it was."
+
+say "strip leaves the architecture alone; weights are made up where it is decoded."
+show onnxtext encode model.onnx --passes prune,strip,canonicalize,dedup,merge -o architecture.onnxt
+show tail -n 22 architecture.onnxt | cut -c 1-140
+show onnxtext decode architecture.onnxt --fill random -o runs.onnx
+show python -c 'import onnx; onnx.checker.check_model("runs.onnx", full_check=True); print("the checker passes it")'
+
 say "Lengths"
 printf '%8d bytes in model.onnx\n' "$(wc -c < model.onnx)"
 printf '%8d characters in model.onnxt\n' "$(LC_ALL=C.UTF-8 wc -m < model.onnxt)"
 [ ! -f model.onnxt.safetensors ] || printf '%8d bytes in model.onnxt.safetensors\n' "$(wc -c < model.onnxt.safetensors)"
 printf '%8d statements in its graph\n' "$(grep '^ [^ -]' model.onnxt | grep -vc '^ each ')"
+printf '%8d characters in folded.onnxt\n' "$(LC_ALL=C.UTF-8 wc -m < folded.onnxt)"
+printf '%8d characters in architecture.onnxt\n' "$(LC_ALL=C.UTF-8 wc -m < architecture.onnxt)"
 printf '\nThe files are in %s: try an editor on model.onnxt, or model.onnx in a viewer.\n' "$folder"
