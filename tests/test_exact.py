@@ -146,20 +146,27 @@ def function(*nodes: bytes, **more: list[bytes]) -> bytes:
 
 
 INTS = b"\x0a\x06\x08\x07\x12\x02\x0a\x00"  # a type
-HOLE = join(
-    [
-        (2, b"_0"),
-        (4, b"Parameter"),
-        (5, join([(1, b"dtype"), (3, 1), (20, 2)], ATTRIBUTE)),
-        (5, join([(1, b"shape"), (8, 2), (20, 7)], ATTRIBUTE)),
-        (7, b"onnxtext"),
-    ],
-    NODE,
-)
+
+
+def hole(dtype: int) -> bytes:
+    return join(
+        [
+            (2, b"_0"),
+            (4, b"Parameter"),
+            (5, join([(1, b"dtype"), (3, dtype), (20, 2)], ATTRIBUTE)),
+            (5, join([(1, b"shape"), (8, 2), (20, 7)], ATTRIBUTE)),
+            (7, b"onnxtext"),
+        ],
+        NODE,
+    )
+
+
+HOLE = hole(1)
 INT = join([(1, b"a"), (3, 1), (20, 2)], ATTRIBUTE)
 UNKNOWN = b"\xb8\x3e\x07"  # a field that no message has
 
 CASES = {
+    "a_typed_hole_has_an_element_type_of_32_bits": model(graph(hole(-8796093022209), node("Identity", "_0", "y"))),
     "a_subgraph_in_a_function_sees_the_values_of_the_function": model(
         graph(), function(node("If", "x", "y", [subgraph(node("Abs", "x", "z"))]), input=[b"x"], output=[b"y"])
     ),

@@ -747,6 +747,8 @@ class _Printer:
         (dtype, rest), (shape, more) = (split(a, ATTRIBUTE) for a in fields[5])
         if rest or more or set(dtype) != {1, 3, 20} or dtype[1][0] != b"dtype" or dtype[20][0] != _AT.INT:
             return None
+        if not -1 << 31 <= dtype[3][0] < 1 << 31:  # an element type has 32 bits, an attribute has 64
+            return None
         if shape.get(1) != [b"shape"] or shape.get(20) != [_AT.INTS] or not set(shape) <= {1, 8, 20, 21}:
             return None
         if 21 in shape:
