@@ -52,4 +52,4 @@ def spaces(
 def _count(size: int | None) -> str:
     if size is None:
         return "no end of architectures"
-    return f"{size:,} architectures" if size < 10**12 else f"{size:.1e} architectures"
+    return f"{size:,} architectures" if size < 10**12 else f"about 10^{len(str(size)) - 1} architectures"

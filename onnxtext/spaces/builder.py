@@ -44,8 +44,11 @@ class Builder:
     """A network in the making.  Every layer is given a name, which its result has too, and returns its result."""
 
     def __init__(self, name: str, weights: Literal["types", "zeros", "random"] = "types", seed: int = 0) -> None:
-        self._graph = onnx.GraphProto(name=name)
+        self._model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="onnxtext")
+        self._graph = self._model.graph
+        self._graph.name = name
         self._weights = weights
+        self._has_holes = False
         self._random = np.random.default_rng(seed)
 
     def input(self, name: str, shape: tuple[int, ...]) -> Value:
@@ -56,25 +59,27 @@ class Builder:
         """Return the model with these outputs; nothing may be added to it afterwards."""
         for name, shape in outputs:
             self._graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
-        opsets = [onnx.OperatorSetIdProto(domain="", version=OPSET)]
-        if any(node.domain for node in self._graph.node):
-            opsets.append(onnx.OperatorSetIdProto(domain="onnxtext", version=1))
-        return onnx.ModelProto(ir_version=IR_VERSION, opset_import=opsets, producer_name="onnxtext", graph=self._graph)
+        self._model.opset_import.add(domain="", version=OPSET)
+        if self._has_holes:
+            self._model.opset_import.add(domain="onnxtext", version=1)
+        return self._model
 
     def node(
         self, operator: str, name: str, operands: Sequence[str | Value], shape: tuple[int, ...], **attributes: Attribute
     ) -> Value:
         """Add a node of one result, and return that; its shape is believed."""
-        node = self._graph.node.add(
-            op_type=operator, input=[o if isinstance(o, str) else o.name for o in operands], output=[name]
+        self._graph.node.add(
+            op_type=operator,
+            input=[o if isinstance(o, str) else o.name for o in operands],
+            output=[name],
+            attribute=_attributes(tuple(attributes.items())),
         )
-        for key, value in attributes.items():
-            node.attribute.append(_attribute(key, value))
         return Value(name, shape)
 
     def weight(self, name: str, shape: tuple[int, ...], *, fan_in: int = 0, value: float = 0.0) -> str:
         """Add a weight; where weights are random, of normal numbers scaled to `fan_in`, or all `value` without one."""
         if self._weights == "types":
+            self._has_holes = True
             node = self._graph.node.add()
             node.MergeFrom(_hole(shape))
             node.output.append(name)
@@ -95,28 +100,16 @@ class Builder:
         name: str,
         x: Value,
         channels: int,
-        size: int,
+        size: int | tuple[int, int],
         *,
-        stride: int = 1,
+        stride: int | tuple[int, int] = 1,
         dilation: int = 1,
         groups: int = 1,
-        padding: int | None = None,
-        bias: bool = False,
     ) -> Value:
-        """Add a square convolution; without `padding` it keeps the side of the image, or divides it by the stride."""
-        before = x.channels // groups
-        pad = dilation * (size // 2) if padding is None else padding
-        operands = [x, self.weight(f"{name}.weight", (channels, before, size, size), fan_in=before * size * size)]
-        if bias:
-            operands.append(self.weight(f"{name}.bias", (channels,)))
-        attributes = _window(size, stride, pad)
-        del attributes["kernel_shape"]  # the weight has it
-        if dilation > 1:
-            attributes["dilations"] = (dilation, dilation)
-        if groups > 1:
-            attributes["group"] = groups
-        side = [_windows(n, dilation * (size - 1) + 1, stride, pad) for n in x.shape[2:]]
-        return self.node("Conv", name, operands, (1, channels, *side), **attributes)
+        """Add a convolution without bias, which keeps the sides of the image or divides them by the stride."""
+        shape, result, attributes = _convolution(x.shape, channels, _pair(size), _pair(stride), dilation, groups)
+        weight = self.weight(f"{name}.weight", shape, fan_in=math.prod(shape[1:]))
+        return self.node("Conv", name, [x, weight], result, **attributes)
 
     def norm(self, name: str, x: Value) -> Value:
         """Add a batch normalization."""
@@ -132,12 +125,6 @@ class Builder:
     def relu(self, name: str, x: Value) -> Value:
         return self.node("Relu", name, [x], x.shape)
 
-    def relu6(self, name: str, x: Value) -> Value:
-        low, high = (
-            self.node("Constant", f"{name}.{key}", [], (), value_float=v) for key, v in (("0", 0.0), ("6", 6.0))
-        )
-        return self.node("Clip", name, [x, low, high], x.shape)
-
     def max_pool(self, name: str, x: Value, size: int, *, stride: int = 1, padding: int | None = None) -> Value:
         return self._pool("MaxPool", name, x, size, stride, padding)
 
@@ -146,9 +133,9 @@ class Builder:
         return self._pool("AveragePool", name, x, size, stride, padding)
 
     def _pool(self, operator: str, name: str, x: Value, size: int, stride: int, padding: int | None) -> Value:
-        pad = size // 2 if padding is None else padding
-        side = [_windows(n, size, stride, pad) for n in x.shape[2:]]
-        return self.node(operator, name, [x], (*x.shape[:2], *side), **_window(size, stride, pad))
+        pads = _pair(size // 2 if padding is None else padding)
+        shape = (*x.shape[:2], *_windows(x.shape[2:], _pair(size), _pair(stride), pads))
+        return self.node(operator, name, [x], shape, **_window(_pair(size), _pair(stride), pads))
 
     def add(self, name: str, terms: Sequence[Value]) -> Value:
         """Add the terms up, from the first to the last; the last sum has the name."""
@@ -199,24 +186,50 @@ class Builder:
         return self.node("Gemm", name, [x, weight, self.weight(f"{name}.bias", (outputs,))], (1, outputs), transB=1)
 
 
-def _windows(length: int, window: int, stride: int, pad: int) -> int:
-    """Return how many windows there are along a side."""
-    return (length + 2 * pad - window) // stride + 1
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
 
 
-def _window(size: int, stride: int, pad: int) -> dict[str, Attribute]:
+def _windows(sides: Sequence[int], window: Sequence[int], stride: Sequence[int], pads: Sequence[int]) -> list[int]:
+    """Return how many windows there are along each side."""
+    return [(n + 2 * p - w) // s + 1 for n, w, s, p in zip(sides, window, stride, pads, strict=True)]
+
+
+def _window(window: tuple[int, ...], stride: tuple[int, ...], pads: tuple[int, ...]) -> dict[str, Attribute]:
     """Return the attributes of a window, without those that say nothing."""
-    attributes: dict[str, Attribute] = {"kernel_shape": (size, size)}
-    if pad:
-        attributes["pads"] = (pad,) * 4
-    if stride > 1:
-        attributes["strides"] = (stride, stride)
+    attributes: dict[str, Attribute] = {"kernel_shape": window}
+    if any(pads):
+        attributes["pads"] = (*pads, *pads)
+    if any(step > 1 for step in stride):
+        attributes["strides"] = stride
     return attributes
 
 
 @cache
-def _attribute(name: str, value: Attribute) -> onnx.AttributeProto:
-    return helper.make_attribute(name, value)
+def _convolution(
+    image: tuple[int, ...],
+    channels: int,
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: int,
+    groups: int,
+) -> tuple[tuple[int, ...], tuple[int, ...], dict[str, Attribute]]:
+    """Return the shapes of the weight and of the result, and the attributes, without those that say nothing."""
+    pads = tuple(dilation * (side // 2) for side in size)
+    attributes = _window(size, stride, pads)
+    del attributes["kernel_shape"]  # the weight has it
+    if dilation > 1:
+        attributes["dilations"] = (dilation, dilation)
+    if groups > 1:
+        attributes["group"] = groups
+    spread = [dilation * (side - 1) + 1 for side in size]
+    result = (1, channels, *_windows(image[2:], spread, stride, pads))
+    return (channels, image[1] // groups, *size), result, attributes
+
+
+@cache
+def _attributes(given: tuple[tuple[str, Attribute], ...]) -> list[onnx.AttributeProto]:
+    return [helper.make_attribute(name, value) for name, value in given]
 
 
 @cache

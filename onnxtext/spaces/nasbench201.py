@@ -166,7 +166,7 @@ class NasBench201(Space):
         x = b.conv_norm("stem", x, self.channels, 3)
         for stage in range(3):
             if stage:
-                x = _reduction(b, f"reduction{stage}", x)
+                x = reduction(b, f"reduction{stage}", x, 2 * x.channels)
             for number in range(self.cells):
                 x = self._cell(b, f"stage{stage}.cell{number}", x, operations)
         x = b.relu("head.relu", b.norm("head.norm", x))
@@ -197,9 +197,8 @@ class NasBench201(Space):
         return b.conv_norm(name, b.relu(f"{name}.relu", x), x.channels, _SIZES[operation])
 
 
-def _reduction(b: Builder, name: str, x: Value) -> Value:
-    """Add a residual block that halves the image and doubles the channels, and return its output."""
-    channels = 2 * x.channels
+def reduction(b: Builder, name: str, x: Value, channels: int) -> Value:
+    """Add a residual block that halves the image, and return its output."""
     y = b.conv_norm(f"{name}.a", b.relu(f"{name}.a.relu", x), channels, 3, stride=2)
     y = b.conv_norm(f"{name}.b", b.relu(f"{name}.b.relu", y), channels, 3)
     shortcut = b.conv(f"{name}.shortcut", b.avg_pool(f"{name}.pool", x, 2, stride=2, padding=0), channels, 1)

@@ -19,9 +19,12 @@ from onnxtext.spaces.base import Space, make
 
 # Name on the command line -> module:class.
 _OURS = {
+    "darts": "onnxtext.spaces.darts:Darts",
     "nasbench-macro": "onnxtext.spaces.nasbench_macro:NasBenchMacro",
     "nasbench101": "onnxtext.spaces.nasbench101:NasBench101",
     "nasbench201": "onnxtext.spaces.nasbench201:NasBench201",
+    "nasnet": "onnxtext.spaces.darts:NasNet",
+    "nats-size": "onnxtext.spaces.nats_size:NatsSize",
     "transnas-macro": "onnxtext.spaces.transnas:TransNasMacro",
     "transnas-micro": "onnxtext.spaces.transnas:TransNasMicro",
 }
