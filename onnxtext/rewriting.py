@@ -47,7 +47,7 @@ def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
     """Return the model as the pipeline `passes` rewrites it.  Raises UsageError, PassError."""
     from onnxtext.source import Source
     from onnxtext_passes.base import PassError
-    from onnxtext_passes.manager import measure, run_pipeline
+    from onnxtext_passes.manager import measure, require, run_pipeline
     from onnxtext_passes.pipeline import parse_pipeline
 
     by_command, watch = watch is not None, watch or Watch()
@@ -58,6 +58,8 @@ def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
             raise UsageError(f"--print-after takes all, changed or a pass of the pipeline, not {watch.print_after}")
     if watch.tokenizer and not (watch.stats or watch.report):
         raise UsageError("--tokenizer counts tokens for --stats or --report: give one of them too")
+    if watch.exact:
+        require(pipeline, "exact")
     if watch.dry_run:
         for p in pipeline.body:
             print(f"{p}: {p.keeps}", file=sys.stderr)
@@ -75,14 +77,11 @@ def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
         if wanted:
             print(f"// after {p}\n{text}", file=sys.stderr, end="")
         if watch.dump_dir:
-            folder = Path(watch.dump_dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{number + 1:02d}-{p.name}.onnxt").write_text(text, encoding="utf-8")
+            _dump(watch.dump_dir, f"{number + 1:02d}-{p.name}.onnxt", text)
 
+    if watch.dump_dir:
+        _dump(watch.dump_dir, "00-input.onnxt", _text(source))
     try:
-        if watch.dump_dir:
-            Path(watch.dump_dir).mkdir(parents=True, exist_ok=True)
-            (Path(watch.dump_dir) / "00-input.onnxt").write_text(_text(source), encoding="utf-8")
         result = run_pipeline(
             onnx.ModelProto.FromString(source.wire),
             pipeline,
@@ -98,14 +97,18 @@ def rewrite(source: Source, passes: str, watch: Watch | None = None) -> Source:
             failed = Source(error.model.SerializeToString(deterministic=True), source.blobs)
             error.args = (f"{error}\n{_reproducer(failed, error.remaining, watch)}",)
         raise
-    except UsageError:
-        raise
-    except OSError as error:
-        raise OnnxTextError(f"{watch.dump_dir}: cannot write into it: {error.strerror}") from error
     _show(result, watch)
     if trail is not None:
         _write_provenance(trail, watch.provenance)
     return Source(result.model.SerializeToString(deterministic=True), source.blobs, source.differs)
+
+
+def _dump(folder: str, name: str, text: str) -> None:
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OnnxTextError(f"{folder}: cannot write into it: {error.strerror}") from error
 
 
 def require_exact(passes: str) -> None:

@@ -30,6 +30,7 @@ from onnxtext.core import files
 from onnxtext.core.blobs import detach
 from onnxtext.core.plugins import Kind
 from onnxtext_grammar import assembler
+from onnxtext_passes.pipeline import parse_pipeline
 
 CASES = Path(__file__).parent / "errors" / "texts.cases"
 MODULES = [  # of which every message is in the table; the others have tests of their own
@@ -462,6 +463,15 @@ def argument_rows() -> Iterator[Row]:
         lambda: decode("onnxt 1", fill="zeroes"),
         "--fill takes zeros, random or random:SEED, not zeroes (did you mean zeros?)",
     )
+    for written, message in {
+        "strip{weight}": "the pass strip has no option weight (did you mean weights?); "
+        "it has weights, docs, metadata, names, types",
+        "dedup{nested=maybe}": "the option nested of dedup is true or false, not maybe",
+        "dedup{cost}": "the option cost of dedup needs a value, as in dedup{cost=…}",
+        "dedup{cost=node}": "the option cost of dedup is one of chars, nodes (did you mean nodes?)",
+        "dedup{min-nodes=few}": "the option min-nodes of dedup is a whole number, not few",
+    }.items():
+        yield Row(f"an option of a pass: {written}", lambda written=written: parse_pipeline(written), message)
     tools = Kind("tool", "no.such.group", {"hammer": "nowhere:hammer"})
     yield Row("a name that nothing has", lambda: tools.find("hamer"), "no tool is named hamer (did you mean hammer?)")
     yield Row(

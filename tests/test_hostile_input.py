@@ -72,7 +72,7 @@ def test_mutated_bytes_of_a_fixed_list_are_models_or_errors() -> None:
     taken = 0
     for _ in range(2_000):
         taken += encode_or_error(mutate_bytes(random.choice(models), random)) is not None
-    assert taken > 400  # a fifth; otherwise the damages are too great to show anything
+    assert taken > 500  # otherwise the damages are too great to show anything
 
 
 def test_mutated_texts_decode_or_say_where_they_are_wrong() -> None:

@@ -93,7 +93,7 @@ def test_both_parsers_read_mutations_of_a_fixed_list_alike() -> None:
 PROGRAMS = from_lark(Lark(grammar_text()), alphabet=st.characters(codec="utf-8"))
 
 
-@examples(150)
+@examples(300)
 @given(PROGRAMS)
 def test_both_parsers_read_programs_of_the_grammar_alike(text: str) -> None:
     assert_parsers_agree(text)

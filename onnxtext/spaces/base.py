@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass, fields
 from random import Random
-from typing import Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Any, ClassVar, Literal
 
 import onnx
 
-from onnxtext.core.errors import UsageError, nearest
+from onnxtext.core import typed_options
+from onnxtext.core.errors import UsageError
 from onnxtext.spaces.builder import Builder
 
 _LISTED = 1_000_000  # specifications up to which a sample is drawn from their list
@@ -94,12 +95,7 @@ class Space:
 
     def __str__(self) -> str:
         """Return the space as it is written; options at their defaults are left out."""
-        given = [
-            f"{_dashed(f.name)}={_print(getattr(self, f.name))}"
-            for f in fields(self)
-            if getattr(self, f.name) != f.default
-        ]
-        return self.name + (f"{{{','.join(given)}}}" if given else "")
+        return self.name + typed_options.show(self, fields(self))
 
 
 def make(kind: type[Space], given: Mapping[str, str | None]) -> Space:
@@ -107,29 +103,11 @@ def make(kind: type[Space], given: Mapping[str, str | None]) -> Space:
 
     Raises UsageError for an unknown option (with the nearest name) or a value that is none.
     """
-    known: dict[str, Field[Any]] = {_dashed(f.name): f for f in fields(kind)}
-    types = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for key, text in given.items():
-        if key not in known:
-            raise UsageError(
-                f"the space {kind.name} has no option {key}{nearest(key, known)}; it has {', '.join(known)}"
-            )
-        values[known[key].name] = _parse(kind.name, key, text, types[known[key].name])
-    return kind(**values)
+    return kind(**typed_options.read("space", kind.name, kind, fields(kind), given))
 
 
 def describe(kind: type[Space]) -> dict[str, Any]:
     """Return what there is to know about a space as plain data."""
-    types = get_type_hints(kind)
-    options = [
-        {
-            "name": _dashed(f.name),
-            "type": "|".join(map(str, get_args(types[f.name]))) or types[f.name].__name__,
-            "default": _print(f.default),
-        }
-        for f in fields(kind)
-    ]
     return {
         "name": kind.name,
         "title": kind.title,
@@ -137,7 +115,7 @@ def describe(kind: type[Space]) -> dict[str, Any]:
         "example": kind.example,
         "columns": list(kind.columns),
         "source": kind.source,
-        "options": options,
+        "options": typed_options.describe(kind, fields(kind)),
     }
 
 
@@ -146,28 +124,3 @@ def require_some(**sizes: int) -> None:
     for what, size in sizes.items():
         if size < 1:
             raise UsageError(f"a network has at least one of its {what}, not {size}")
-
-
-def _parse(owner: str, key: str, text: str | None, kind: Any) -> Any:
-    if kind is bool:
-        if text in (None, "true", "false"):
-            return text != "false"
-        raise UsageError(f"the option {key} of {owner} is true or false, not {text}")
-    if text is None:
-        raise UsageError(f"the option {key} of {owner} needs a value, as in {owner}{{{key}=…}}")
-    if kind is int:
-        if text.removeprefix("-").isdecimal():
-            return int(text)
-        raise UsageError(f"the option {key} of {owner} is a whole number, not {text}")
-    if text in get_args(kind):
-        return text
-    known = get_args(kind)
-    raise UsageError(f"the option {key} of {owner} is one of {', '.join(known)}{nearest(text, known)}, not {text}")
-
-
-def _print(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")

@@ -13,13 +13,14 @@ Source: the shape of a pass follows xDSL's ModulePass (a dataclass whose options
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar, Literal
 
 import onnx
 
+from onnxtext.core import typed_options
 from onnxtext.core.blobs import Blobs
-from onnxtext.core.errors import OnnxTextError, UsageError, nearest
+from onnxtext.core.errors import OnnxTextError, UsageError
 
 Keeps = Literal["exact", "equivalent", "lossy"]
 
@@ -57,12 +58,7 @@ class Pass:
 
     def __str__(self) -> str:
         """Return the pass as it is written in a pipeline; options at their defaults are left out."""
-        given = [
-            f"{_dashed(f.name)}={_print(getattr(self, f.name))}"
-            for f in options(type(self))
-            if not _is_default(self, f)
-        ]
-        return self.name + (f"{{{','.join(given)}}}" if given else "")
+        return self.name + typed_options.show(self, options(type(self)))
 
 
 @dataclass(frozen=True)
@@ -85,15 +81,7 @@ def make(kind: type[Pass], given: dict[str, str | None], body: Sequence[Pass] | 
 
     Raises UsageError for an unknown option (with the nearest name) or a value that is none.
     """
-    known = {_dashed(f.name): f for f in options(kind)}
-    types = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for key, text in given.items():
-        if key not in known:
-            shown = f"it has {', '.join(known)}" if known else "it has none"
-            raise UsageError(f"the pass {kind.name} has no option {key}{nearest(key, known)}; {shown}")
-        name = known[key].name
-        values[name] = _parse(kind.name, key, text, types[name])
+    values = typed_options.read("pass", kind.name, kind, options(kind), given)
     if body is not None:
         if not issubclass(kind, Composite):
             raise UsageError(f"the pass {kind.name} takes no passes in parentheses")
@@ -101,39 +89,3 @@ def make(kind: type[Pass], given: dict[str, str | None], body: Sequence[Pass] | 
     elif issubclass(kind, Composite):
         raise UsageError(f"the pass {kind.name} needs passes in parentheses, as in {kind.name}(prune)")
     return kind(**values)
-
-
-def _parse(owner: str, key: str, text: str | None, kind: Any) -> Any:
-    """Return an option's value.  Raises UsageError."""
-    if kind is bool:
-        if text in (None, "true", "false"):
-            return text != "false"
-        raise UsageError(f"the option {key} of {owner} is true or false, not {text}")
-    if text is None:
-        raise UsageError(f"the option {key} of {owner} needs a value, as in {owner}{{{key}=…}}")
-    if get_origin(kind) is Literal:
-        if text in get_args(kind):
-            return text
-        raise UsageError(
-            f"the option {key} of {owner} is one of {', '.join(get_args(kind))}{nearest(text, get_args(kind))}"
-        )
-    try:
-        return kind(text)
-    except ValueError:
-        what = {int: "a whole number", float: "a number"}.get(kind, kind.__name__)
-        raise UsageError(f"the option {key} of {owner} is {what}, not {text}") from None
-
-
-def _print(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _is_default(owner: Pass, f: Field[Any]) -> bool:
-    default = (
-        f.default if f.default is not MISSING else f.default_factory() if f.default_factory is not MISSING else MISSING
-    )
-    return getattr(owner, f.name) == default

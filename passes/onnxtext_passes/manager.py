@@ -72,6 +72,13 @@ def measure(model: onnx.ModelProto) -> Size:
     return Size(sum(len(h.node) for h in found), tensors, model.ByteSize())
 
 
+def require(passes: Pipeline, at_least: Keeps) -> None:
+    """Raise UsageError, which names it, where a pass keeps less than `at_least`."""
+    for p in passes.body:
+        if _ORDER.index(kept_by(p)) > _ORDER.index(at_least):
+            raise UsageError(f"the pass {p} is {kept_by(p)}, and only {at_least} ones are wanted")
+
+
 def run_pipeline(
     model: onnx.ModelProto,
     pipeline: str | Pipeline,
@@ -97,9 +104,7 @@ def run_pipeline(
     if verify_outputs and verify == "none":
         raise UsageError("outputs are verified after each pass or at the end: --verify-passes each or end says when")
     passes = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    for p in passes.body:
-        if _ORDER.index(kept_by(p)) > _ORDER.index(at_least):
-            raise UsageError(f"the pass {p} is {kept_by(p)}, and only {at_least} ones are wanted")
+    require(passes, at_least)
     context = Context(Blobs() if blobs is None else blobs)
     keeper = Keeper(context.blobs, context.notes) if verify_outputs else None
     current, result = model, Result(model)

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
+from onnxtext.core import typed_options
 from onnxtext.core.errors import UsageError
 from onnxtext.core.plugins import Kind
 from onnxtext_passes.base import Pass, options
@@ -47,10 +48,5 @@ def find_pass(name: str) -> type[Pass]:
 
 def describe(kind: type[Pass]) -> dict[str, Any]:
     """Return what there is to know about a pass as plain data: name, what it keeps, help, options."""
-    types = get_type_hints(kind)
-    listed = []
-    for option in options(kind):
-        shown = "|".join(get_args(types[option.name])) or types[option.name].__name__
-        default = str(option.default).lower() if isinstance(option.default, bool) else str(option.default)
-        listed.append({"name": option.name.replace("_", "-"), "type": shown, "default": default})
+    listed = typed_options.describe(kind, options(kind))
     return {"name": kind.name, "keeps": kind.keeps, "help": inspect.getdoc(kind) or "", "options": listed}

@@ -141,6 +141,20 @@ def test_a_reproducer_says_itself_what_to_do():
 # ---- outputs
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_exact_refuses_what_is_not_and_a_dry_run_does_too(more: list[str]):
+    message = "the pass prune is equivalent, and only exact ones are wanted"
+    assert failed("encode", "m.onnx", "--exact", "--passes", "merge,prune", *more) == message
+    found = run("encode", "m.onnx", "--exact", "--passes", "merge", "-o", "m.onnxt", *more)
+    assert (found.status, found.err, Path("m.onnxt").exists()) == (0, "merge: exact\n" if more else "", not more)
+
+
+def test_a_folder_that_cannot_be_written_is_named():
+    assert failed("encode", "m.onnx", "--passes", "merge", "--dump-dir", "m.onnx/x") == (
+        "m.onnx/x: cannot write into it: Not a directory"
+    )
+
+
 def verified(model: onnx.ModelProto, passes: str, mode: str = "each") -> Outcome:
     write_model(Path("v.onnx"), model)
     return run(

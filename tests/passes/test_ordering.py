@@ -98,7 +98,7 @@ def of_graph(graph: nx.Graph) -> Sample:
     return Sample(["leaf"] * count + ["sum"] * len(edges) + ["root"], children, start)
 
 
-@examples(250)
+@examples(400)
 @given(st.randoms(use_true_random=False))
 def test_any_numbering_gives_the_same_form(random: Random) -> None:
     sample = a_dag(random)
@@ -107,7 +107,7 @@ def test_any_numbering_gives_the_same_form(random: Random) -> None:
         assert sample.renumbered(random).form() == form
 
 
-@examples(200)
+@examples(300)
 @given(st.randoms(use_true_random=False))
 def test_forms_are_equal_exactly_if_dags_are_isomorphic(random: Random) -> None:
     one = a_dag(random)
