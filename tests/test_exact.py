@@ -205,6 +205,7 @@ CASES = {
         graph(input=[info("x", b"\x0a\x09\x08\x01\x12\x05\x0a\x03\x12\x01_")])
     ),
     "an_element_type_may_be_negative": model(graph(input=[info("x", b"\x0a\x0b\x08" + b"\xff" * 9 + b"\x01")])),
+    "an_operator_behind_an_info_may_be_called_to": model(graph(node("to"), value_info=[join([(1, b"q")], VALUE_INFO)])),
     "a_result_may_have_the_empty_name": model(graph(node("A", "", "-"))),
     "all_results_may_have_the_empty_name": model(graph(node("A", "", "-"), node("B", "", "-"))),
     "a_chain_of_equal_nodes_may_be_longer_than_one_repeat": model(

@@ -36,6 +36,7 @@ KEYWORDS = frozenset(
             "info",
             "value_info",
         ),
+        "to",  # behind the value of an `info` without a type it would be the end of a range
         *("data", "base64", "stored", "none", "type", "tensor", "seq", "optional", "map", "_"),
     )
 )
