@@ -8,6 +8,7 @@ import onnx
 
 from onnxtext_passes.base import Context, Pass
 from onnxtext_passes.editing import Editor
+from onnxtext_passes.holes import is_hole
 from onnxtext_passes.operators import node_key
 from onnxtext_passes.rules import apply_rules
 
@@ -16,8 +17,8 @@ from onnxtext_passes.rules import apply_rules
 class Cse(Pass):
     """Let nodes of one graph that do the same to the same values be one node.  Outputs keep their bits.
 
-    These stay: nodes that draw random numbers, that hold graphs, or whose operator onnx does not know; and two nodes
-    whose results are both outputs, for both names have to be there.
+    These stay: nodes that draw random numbers, that hold graphs, or whose operator onnx does not know; weights without
+    data, for two of one type are two; and two nodes whose results are both outputs, for both names have to be there.
 
     Example: in `a = Neg(x) b = Neg(x) y = Add(a, b)` the second Neg goes, and Add takes a twice.
     """
@@ -31,7 +32,12 @@ class Cse(Pass):
 
 def share_node(editor: Editor, number: int, node: onnx.NodeProto) -> bool:
     """Let the results of a node be those of an equal one before it."""
-    if number in editor.inner or not any(node.output) or not editor.purity.is_pure(node, editor.versions):
+    if (
+        number in editor.inner
+        or not any(node.output)
+        or is_hole(node)
+        or not editor.purity.is_pure(node, editor.versions)
+    ):
         return False
     key = _key(node)
     first = editor.memory.get(key)

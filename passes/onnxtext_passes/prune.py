@@ -13,7 +13,7 @@ from onnxtext_passes.node_names import renumber
 from onnxtext_passes.noops import hands_on
 from onnxtext_passes.operators import FunctionKey, Purity, function_key, node_key, plain_domain
 from onnxtext_passes.scopes import Holder, count_uses, drop, graph_attributes, within
-from onnxtext_passes.tensors import equal_tensors
+from onnxtext_passes.tensors import equal_tensors, is_weight
 from onnxtext_passes.values import Scope, read_scopes
 
 
@@ -23,7 +23,9 @@ class Prune(Pass):
 
     These go: nodes, initializers, functions and imports of operator sets that nothing uses; nodes that hand on their
     operand as it is (Identity, Dropout in inference, Cast, Reshape, Transpose, Pad, Slice, Squeeze, Unsqueeze, Concat,
-    Sum, Max, Min, Mean and Expand, where they do); initializers that equal one before them in the same graph.
+    Sum, Max, Min, Mean and Expand, where they do); initializers that equal one before them in the same graph, but
+    weights only where that is asked for.  Which weights are equal is not a matter of the architecture: those of a
+    fresh network are in many places, and would be trained as one.
 
     These stay: inputs, and their default values; outputs, and their names; nodes that draw random numbers; nodes
     whose operator onnx does not know, for they may do more than compute; two outputs with one value, as two values; the
@@ -35,21 +37,23 @@ class Prune(Pass):
     name = "prune"
     keeps = "equivalent"
 
+    weights: bool = False  # weights of equal values become one, too
+
     def run(self, model: onnx.ModelProto, context: Context) -> int:
         if not model.graph.output:
             context.notes.append("prune: the graph has no outputs, so nothing is used or unused, and nothing was done")
             return 0
         total = 0
-        while made := _prune(model, context.blobs):
+        while made := _prune(model, context.blobs, self.weights):
             total += made
         return total
 
 
-def _prune(model: onnx.ModelProto, blobs: Blobs) -> int:
+def _prune(model: onnx.ModelProto, blobs: Blobs, weights: bool) -> int:
     """Return how many things went in one round."""
     scopes = read_scopes(model, blobs)
     idle = [{k for k, node in enumerate(scope.nodes) if hands_on(node, scope)} for scope in scopes]
-    gone = [_bypass(scope, places) for scope, places in zip(scopes, idle, strict=True)]
+    gone = [_bypass(scope, places, weights) for scope, places in zip(scopes, idle, strict=True)]
     purity = Purity(scopes[0].facts.functions)
     total = 0
     for scope, places in zip(reversed(scopes), reversed(gone), strict=True):  # what is within a node goes before it
@@ -83,13 +87,13 @@ class _Names:
         return self.becomes.get(name, name)
 
 
-def _bypass(scope: Scope, idle: set[int]) -> set[int]:
+def _bypass(scope: Scope, idle: set[int], weights: bool) -> set[int]:
     """Let uses of results of idle nodes, and of repeated initializers, be uses of what those stand for.
 
     Returns the places of the nodes that then do nothing at all.  The order of nodes makes no difference.
     """
     names = _Names()
-    for other, kept in _equal_initializers(scope):
+    for other, kept in _equal_initializers(scope, weights):
         names.stands_for[other] = kept
     gone = set()
     handed: dict[str, int] = {}  # outputs of the graph -> the idle node that makes it
@@ -140,13 +144,13 @@ def _rename(holder: Holder, names: _Names, lost: set[str]) -> None:
     _drop_infos(holder, lost)
 
 
-def _equal_initializers(scope: Scope) -> Iterator[tuple[str, str]]:
+def _equal_initializers(scope: Scope, weights: bool) -> Iterator[tuple[str, str]]:
     """Yield the name of each initializer that another equals in type, shape and bytes, and the name of that one.
 
     That one is an output, the first, if one of the equal ones is, or else the first initializer.
     """
     rank = {name: k for k, name in enumerate(scope.outputs)}
-    tensors = [tensor for tensor in scope.initializers.values() if _is_free(scope, tensor.name)]
+    tensors = [t for t in scope.initializers.values() if _is_free(scope, t.name) and (weights or not is_weight(t))]
     for group in equal_tensors(tensors, scope.facts.blobs) if rank else ():
         kept = min(group, key=lambda name: rank.get(name, len(rank)))
         yield from ((name, kept) for name in group if name not in rank and name != kept)

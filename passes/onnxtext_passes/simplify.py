@@ -20,6 +20,8 @@ _MOST_ROUNDS = 4
 class Simplify(Pass):
     """Do what fold, cse, eliminate and prune do, each wherever another has made room for it.  Outputs keep their bits.
 
+    Equal weights become one, as with prune{weights=true}.
+
     Each node is looked at in order, and again where something near it has changed, so the time grows with the model.
 
     Example: `s = Shape(x) t = Reshape(x, s) y = Relu(t)` becomes `y = Relu(x)` where the shape of x is known.
@@ -32,10 +34,11 @@ class Simplify(Pass):
 
     def run(self, model: onnx.ModelProto, context: Context) -> int:
         fold = Fold(max_growth=self.max_growth).fold_node
-        total = Prune().run(model, context) if model.graph.output else 0
+        prune = Prune(weights=True)
+        total = prune.run(model, context) if model.graph.output else 0
         for _ in range(_MOST_ROUNDS):
             made = apply_rules(model, context.blobs, [fold, *ELIMINATIONS, share_node])
-            made += Prune().run(model, context) if made else 0
+            made += prune.run(model, context) if made else 0
             total += made
             if not made:
                 break

@@ -27,7 +27,7 @@ from onnxtext.core.weights import element_count
 from onnxtext_passes.holes import is_hole
 from onnxtext_passes.operators import FunctionKey, call_order, function_key, node_key, plain_domain
 from onnxtext_passes.scopes import Holder, drop, graph_attributes, holders, within
-from onnxtext_passes.strip import is_weight
+from onnxtext_passes.tensors import is_weight
 
 MOST_NODES = 200_000  # with calls written out, up to which multiplications are counted
 _DEEPEST_CALL = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx
@@ -9,10 +10,9 @@ import onnx
 from onnxtext_passes.base import Context, Pass
 from onnxtext_passes.holes import import_domain, make_hole
 from onnxtext_passes.scopes import graph_attributes, holders, replace_all
+from onnxtext_passes.tensors import is_weight
 
-T = onnx.TensorProto
-_FLOATS = {T.FLOAT, T.DOUBLE, T.FLOAT16, T.BFLOAT16, T.FLOAT8E4M3FN, T.FLOAT8E4M3FNUZ, T.FLOAT8E5M2, T.FLOAT8E5M2FNUZ}
-_SMALL_INTEGERS = {T.INT8, T.UINT8, T.INT4, T.UINT4, T.INT2, T.UINT2}
+_SIZES = {"Resize": (1, 2), "Upsample": (1,)}  # operators -> the floating-point operands that say a shape
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Strip(Pass):
     """Drop the data of weights (a typed hole stays), doc strings, metadata, names of nodes and types of values.
 
     A weight is an initializer of floating-point numbers with at least one dimension, or of narrow integers with two;
-    other constants, such as the target of a Reshape, belong to the architecture and stay.  Each option switches off
-    one thing.
+    other constants, such as the target of a Reshape or the scales of a Resize, belong to the architecture and stay.
+    Uses of one weight stay uses of one hole.  Each option switches off one thing.
 
     Example: `Conv(%x, %w)` becomes `Conv(%x, f32[16,3,3,3])`.
     """
@@ -61,23 +61,18 @@ class Strip(Pass):
         return total
 
 
-def is_weight(tensor: onnx.TensorProto) -> bool:
-    """Tell whether an initializer is a weight, and not a constant of the architecture."""
-    rank = len(tensor.dims)
-    return (tensor.data_type in _FLOATS and rank >= 1) or (tensor.data_type in _SMALL_INTEGERS and rank >= 2)
-
-
 def _strip_weights(graph: onnx.GraphProto) -> int:
     """Put a hole for every weight of a graph in front of the first node that uses it, and return how many there are."""
-    weights = {t.name: t for t in graph.initializer if t.name and is_weight(t)}
-    outputs = {o.name for o in graph.output}
+    sizes = set(_sizes(graph))
+    weights = {t.name: t for t in graph.initializer if t.name and is_weight(t) and t.name not in sizes}
     if not weights:
         return 0
     nodes: list[onnx.NodeProto] = []
     placed: set[str] = set()
-    for name in outputs & set(weights):
-        nodes.append(make_hole(name, weights[name].data_type, list(weights[name].dims)))
-        placed.add(name)
+    for name in [o.name for o in graph.output if o.name in weights]:
+        if name not in placed:
+            placed.add(name)
+            nodes.append(make_hole(name, weights[name].data_type, list(weights[name].dims)))
     for node in graph.node:
         for name in [*node.input, *_captured(node)]:
             if name in weights and name not in placed:
@@ -88,6 +83,15 @@ def _strip_weights(graph: onnx.GraphProto) -> int:
     replace_all(graph.initializer, [t for t in graph.initializer if t.name not in weights])
     replace_all(graph.input, [i for i in graph.input if i.name not in weights])
     return len(weights)
+
+
+def _sizes(graph: onnx.GraphProto) -> Iterator[str]:
+    """Yield the names of values that say a shape, in a graph and those within it."""
+    for node in graph.node:
+        for place in _SIZES.get(node.op_type, ()):
+            yield from node.input[place : place + 1]
+        for inner in graph_attributes(node):
+            yield from _sizes(inner)
 
 
 def _captured(node: onnx.NodeProto) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which tensors are the same.
+"""Which tensors are weights, and which are the same.
 
 >>> list(equal_tensors([onnx.helper.make_tensor(name, 1, [1], [k]) for k, name in zip([0, 1, 0], "abc")], Blobs()))
 [['a', 'c']]
@@ -14,8 +14,17 @@ import onnx
 
 from onnxtext.core.blobs import Blobs
 
+T = onnx.TensorProto
+_FLOATS = {T.FLOAT, T.DOUBLE, T.FLOAT16, T.BFLOAT16, T.FLOAT8E4M3FN, T.FLOAT8E4M3FNUZ, T.FLOAT8E5M2, T.FLOAT8E5M2FNUZ}
+_SMALL_INTEGERS = {T.INT8, T.UINT8, T.INT4, T.UINT4, T.INT2, T.UINT2}
 _DATA = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data", "external_data")
 _SHOWN = 64  # bytes at either end of raw data that are looked at first
+
+
+def is_weight(tensor: onnx.TensorProto) -> bool:
+    """Tell whether an initializer is a weight, and not a constant of the architecture."""
+    rank = len(tensor.dims)
+    return (tensor.data_type in _FLOATS and rank >= 1) or (tensor.data_type in _SMALL_INTEGERS and rank >= 2)
 
 
 def equal_tensors(tensors: Iterable[onnx.TensorProto], blobs: Blobs) -> Iterator[list[str]]:

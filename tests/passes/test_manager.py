@@ -164,7 +164,7 @@ def test_large_data_stays_behind_its_placeholders() -> None:
     model.graph.node.append(onnx.helper.make_node("Concat", ["x", "a", "b", "c"], ["y"], axis=0))
     skeleton, blobs = detach(model.SerializeToString())
     assert len(skeleton) < 500
-    result = run_pipeline(onnx.ModelProto.FromString(skeleton), "prune,merge", blobs=blobs).model
+    result = run_pipeline(onnx.ModelProto.FromString(skeleton), "prune{weights=true},merge", blobs=blobs).model
     whole = onnx.ModelProto.FromString(b"".join(attach(result.SerializeToString(), blobs)))
     assert list(whole.graph.node[0].input) == ["x", "a", "a", "c"]
     assert [tensor.raw_data for tensor in whole.graph.initializer] == [data, other]

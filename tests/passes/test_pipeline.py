@@ -64,7 +64,7 @@ def test_a_pipeline_prints_as_it_is_read(text: str, printed: str) -> None:
         ("zzz", "no pass is named zzz"),
         ("Prune", "no pass is named Prune (did you mean prune?)"),
         ("fixpoint(prun)", "no pass is named prun (did you mean prune?)"),
-        ("prune{max=3}", "the pass prune has no option max; it has none"),
+        ("merge{max=3}", "the pass merge has no option max; it has none"),
         (
             "probe{min-node=3}",
             "the pass probe has no option min-node (did you mean min-nodes?); "
