@@ -11,6 +11,7 @@ its attributes.  The operator is registered with onnx, so that the checker and s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import onnx
 from onnx import defs, helper
@@ -22,10 +23,18 @@ OPERATOR = "Parameter"
 
 def make_hole(name: str, dtype: int, shape: Sequence[int]) -> onnx.NodeProto:
     """Return the node for a weight of an element type and shape, in the form that prints in place."""
-    node = onnx.NodeProto(op_type=OPERATOR, domain=DOMAIN, output=[name])
+    node = onnx.NodeProto.FromString(_hole(dtype, tuple(shape)))
+    node.output.append(name)
+    return node
+
+
+@lru_cache(maxsize=1024)
+def _hole(dtype: int, shape: tuple[int, ...]) -> bytes:
+    """Return the bytes of a hole without a result; a network has few kinds of them."""
+    node = onnx.NodeProto(op_type=OPERATOR, domain=DOMAIN)
     node.attribute.append(helper.make_attribute("dtype", dtype))
     node.attribute.append(onnx.AttributeProto(name="shape", type=onnx.AttributeProto.INTS, ints=shape))
-    return node
+    return node.SerializeToString()
 
 
 def is_hole(node: onnx.NodeProto) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import onnx
 
-from onnxtext.core.blobs import Blobs, attach
+from onnxtext.core.blobs import Blobs, attach, detach
 from onnxtext.core.errors import UsageError, nearest
 from onnxtext_passes.base import Context, Keeps, Pass, PassError
 from onnxtext_passes.outputs import Keeper
@@ -96,6 +96,7 @@ def run_pipeline(
     pass or at the end; with `verify_outputs` the model is also run on random inputs, and passes that are not lossy
     have to give the same outputs.  `at_least`: refuse passes that keep less.  `size_of` measures the model for the
     report.  `after_each` is told the number of the pass, the pass, the model after it and whether it changed.
+    Without `blobs`, large data is set aside here, and `size_of` and `after_each` see placeholders in its place.
     Raises UsageError for a pipeline that cannot be, PassError, which names the pass and those before it, for a pass
     that fails or breaks its word.
     """
@@ -108,42 +109,50 @@ def run_pipeline(
     context = Context(Blobs() if blobs is None else blobs)
     keeper = Keeper(context.blobs, context.notes) if verify_outputs else None
     current, result = model, Result(model)
-    size = size_of(model)
+    wire = model.SerializeToString(deterministic=True)
+    if blobs is None:  # large data is set aside, so that no pass copies it
+        skeleton, _ = detach(wire, blobs=context.blobs)
+        if len(context.blobs):
+            wire = skeleton
+            model = current = onnx.ModelProto.FromString(wire)
+    size = size_of(current)
+
+    def failure(message: str, before: onnx.ModelProto, number: int) -> PassError:
+        return _failure(message, before if blobs is not None else _whole(before, context.blobs), passes, number)
+
     for number, p in enumerate(passes.body):
         trail = ",".join(map(str, passes.body[:number]))
         where = f"the pass {p}" + (f", after {trail}," if trail else "")
-        before = current.SerializeToString(deterministic=True)
-        candidate = onnx.ModelProto.FromString(before)
+        candidate = onnx.ModelProto.FromString(wire)
         started = time.perf_counter()
         try:
             rewrites = p.run(candidate, context)
         except Exception as error:
-            raise _failure(
+            raise failure(
                 f"{where} failed, and the model is as it was before: {type(error).__name__}: {error}",
                 current,
-                passes,
                 number,
             ) from error
         elapsed_s = time.perf_counter() - started
-        changed = candidate.SerializeToString(deterministic=True) != before
+        before, wire = wire, candidate.SerializeToString(deterministic=True)
+        changed = wire != before
         if changed != (rewrites > 0):
-            raise _failure(
+            raise failure(
                 f"{where} broke its word: it counts {rewrites} rewrites, "
                 f"and the model {'changed' if changed else 'is the same'}",
                 current,
-                passes,
                 number,
             )
         if verify == "each" and changed:
             problem = _new_problem(current, candidate, context)
             if problem:
-                raise _failure(f"{where} gives a model that does not check: {problem}", current, passes, number)
+                raise failure(f"{where} gives a model that does not check: {problem}", current, number)
             if keeper is not None and kept_by(p) == "lossy":
                 keeper.skip(f"across {p}, which is lossy")
             elif keeper is not None:
                 different = keeper.difference(current, candidate, tolerance_of(p), str(p))
                 if different:
-                    raise _failure(f"{where} gives other outputs: {different}", current, passes, number)
+                    raise failure(f"{where} gives other outputs: {different}", current, number)
         after = size_of(candidate) if changed else size
         result.steps.append(Step(str(p), kept_by(p), rewrites, elapsed_s, size, after))
         current, size = candidate, after
@@ -152,17 +161,22 @@ def run_pipeline(
     if verify == "end" and current is not model:
         problem = _new_problem(model, current, context)
         if problem:
-            raise _failure(f"after {passes}: the model does not check: {problem}", model, passes, 0)
+            raise failure(f"after {passes}: the model does not check: {problem}", model, 0)
         if keeper is not None and kept_by(passes) == "lossy":
             keeper.skip(f"across {passes}, which is lossy; --verify-passes each compares those passes that are not")
         elif keeper is not None:
             different = keeper.difference(model, current, tolerance_of(passes), str(passes))
             if different:
-                raise _failure(f"after {passes}: the model gives other outputs: {different}", model, passes, 0)
-    if blobs is None and len(context.blobs):  # data that passes made is not left behind placeholders
-        current = onnx.ModelProto.FromString(b"".join(attach(current.SerializeToString(), context.blobs)))
-    result.model, result.notes = current, context.notes
+                raise failure(f"after {passes}: the model gives other outputs: {different}", model, 0)
+    result.model, result.notes = current if blobs is not None else _whole(current, context.blobs), context.notes
     return result
+
+
+def _whole(model: onnx.ModelProto, blobs: Blobs) -> onnx.ModelProto:
+    """Return a model with the data that was set aside, or that passes made, in place of placeholders."""
+    if not len(blobs):
+        return model
+    return onnx.ModelProto.FromString(b"".join(attach(model.SerializeToString(), blobs)))
 
 
 def _failure(message: str, model: onnx.ModelProto, passes: Pipeline, number: int) -> PassError:

@@ -50,14 +50,15 @@ class Strip(Pass):
                         total += 1
         if self.weights and total and any(node.domain == "onnxtext" for h in holders(model) for node in h.node):
             import_domain(model)
-        if self.docs:
-            total += _clear(model, "doc_string")
+        unwanted = {"doc_string"} if self.docs else set[str]()
         if self.metadata:
-            total += _clear(model, "metadata_props")
+            unwanted.add("metadata_props")
             for name in ("producer_name", "producer_version", "domain", "model_version"):
                 if model.HasField(name):
                     model.ClearField(name)
                     total += 1
+        if unwanted:
+            total += _clear(model, unwanted)
         return total
 
 
@@ -105,15 +106,15 @@ def _captured(node: onnx.NodeProto) -> list[str]:
     return names
 
 
-def _clear(model: onnx.ModelProto, name: str) -> int:
-    """Clear a field of every message in a model that has it, and return how many there were."""
+def _clear(model: onnx.ModelProto, names: set[str]) -> int:
+    """Clear the fields of these names in every message of a model that has them, and return how many there were."""
     total = 0
     todo: list = [model]
     while todo:
         message = todo.pop()
         for field, value in message.ListFields():
-            if field.name == name:
-                message.ClearField(name)
+            if field.name in names:
+                message.ClearField(field.name)
                 total += 1
             elif field.message_type is not None:
                 todo += value if field.is_repeated else [value]

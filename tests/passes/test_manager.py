@@ -168,3 +168,15 @@ def test_large_data_stays_behind_its_placeholders() -> None:
     whole = onnx.ModelProto.FromString(b"".join(attach(result.SerializeToString(), blobs)))
     assert list(whole.graph.node[0].input) == ["x", "a", "a", "c"]
     assert [tensor.raw_data for tensor in whole.graph.initializer] == [data, other]
+
+
+def test_large_data_is_whole_again_in_the_result_and_in_the_error() -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(MODEL)
+    model.graph.initializer.append(onnx.TensorProto(name="w", data_type=1, dims=[1024], raw_data=bytes(4096)))
+    seen: list[int] = []
+    result = run_pipeline(model, "merge", after_each=lambda _number, _pass, now, _changed: seen.append(now.ByteSize()))
+    assert result.model.graph.initializer == model.graph.initializer and max(seen) < 500
+    with pytest.raises(PassError) as caught:
+        run_pipeline(model, pipeline(probes.Fail()))
+    assert caught.value.model == model
