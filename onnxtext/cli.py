@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from onnxtext.commands import (
     bisect,
     check,
+    dataset,
     decode,
     diff,
     encode,
@@ -48,6 +49,7 @@ COMMANDS = {
     "grammar": grammar.grammar,
     "language-server": language_server.language_server,
 }
+DATASET_COMMANDS = {"build": dataset.build}  # after the word dataset
 FOREIGN = Kind("command", "onnxtext.commands", {})  # of other packages: functions with typer's annotations
 
 
@@ -102,6 +104,11 @@ def _version(
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
+
+_dataset = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Many networks as a table of texts.")
+for _name, _command in DATASET_COMMANDS.items():
+    _dataset.command(_name)(_command)
+app.add_typer(_dataset, name="dataset")
 
 
 def main() -> None:
