@@ -42,6 +42,9 @@ show tail -n 22 architecture.onnxt | cut -c 1-140
 show onnxtext decode architecture.onnxt --fill random -o runs.onnx
 show python -c 'import onnx; onnx.checker.check_model("runs.onnx", full_check=True); print("the checker passes it")'
 
+say "Networks in the order of the accuracy that they can be trained to."
+show onnxtext predict model.onnx nasbench-macro:12121212 nasbench-macro:00000000
+
 say "Lengths"
 printf '%8d bytes in model.onnx\n' "$(wc -c < model.onnx)"
 printf '%8d characters in model.onnxt\n' "$(LC_ALL=C.UTF-8 wc -m < model.onnxt)"

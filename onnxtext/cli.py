@@ -18,6 +18,7 @@ from onnxtext.commands import (
     decode,
     diff,
     encode,
+    evaluate,
     fmt,
     git,
     grammar,
@@ -25,8 +26,10 @@ from onnxtext.commands import (
     language_server,
     optimize,
     passes,
+    predict,
     spaces,
     stats,
+    train,
 )
 from onnxtext.core.errors import OnnxTextError
 from onnxtext.core.plugins import Kind
@@ -45,6 +48,9 @@ COMMANDS = {
     "git-textconv": git.git_textconv,
     "stats": stats.stats,
     "hash": hash.hash_model,
+    "predict": predict.predict,
+    "evaluate": evaluate.evaluate,
+    "train": train.train,
     "fmt": fmt.fmt,
     "grammar": grammar.grammar,
     "language-server": language_server.language_server,

@@ -27,7 +27,6 @@ from onnxtext.core.wire import canonical
 LARGEST_FILE_BYTES = 20_000  # of the files of the onnx package that are mutated too
 MEMORY_BYTES = 8_000_000_000
 LIMITS_S = {"bytes": 1.0, "text": 1.0, "model": 5.0}  # of processor time; a model is printed and read six times
-SIZE = 100_000  # characters or bytes to which these apply; what is longer may take in proportion longer
 FRESH = 100  # inputs after which new models are drawn to be mutated
 SHOWN_S = 60  # between two lines of what has been done
 
@@ -55,7 +54,7 @@ def hunt(seed: int, numbers: range, keep: Path) -> int:
         kind, data, random = prey.input(number)
         before_s = time.process_time()
         try:
-            with at_most(LIMITS_S[kind] * max(1, (len(data) if isinstance(data, str | bytes) else 0) / SIZE)):
+            with at_most(LIMITS_S[kind]):
                 counts[f"{kind}: {try_input(kind, data, random)}"] += 1
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):

@@ -567,6 +567,10 @@ COMMAND_ROWS = [
         "optimize m.onnx --passes merge --provenance -",
         "the model and the table of --provenance cannot both go to standard output: use -o FILE",
     ),
+    (
+        "evaluate --space nasbench-macro --labels t.csv --label acc --where half",
+        "--where takes a column and a value, as in space=micro, not half",
+    ),
     ("stats m.onnx --dim batch", "--dim takes a name and a size, as in batch=1, not batch"),
     (
         "encode m.onnx --passes merge --restorable --weights inline -o p",

@@ -50,7 +50,8 @@ def parse_slowly(
     from onnxtext_grammar.lark_parser import parse_with_lark  # lark is loaded only when it is needed
 
     _check_characters(text, source)
-    return assemble(parse_with_lark(text, source), text, source, open_weights=open_weights, filler=filler)
+    with collector_paused():
+        return assemble(parse_with_lark(text, source), text, source, open_weights=open_weights, filler=filler)
 
 
 def _check_characters(text: str, source: str) -> None:

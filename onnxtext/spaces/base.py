@@ -75,12 +75,12 @@ class Space:
         """
         if row.get("specification"):
             return row["specification"]
-        missing = [column for column in self.columns if not row.get(column)]
-        if missing:
+        missing = [column for column in self.columns if row.get(column) is None]  # empty is a value among others
+        if missing or not any(row[column] for column in self.columns):
             wanted = ", ".join(self.columns)
             raise UsageError(
                 f"a row that names an architecture of {self.name} has specification, or {wanted}; "
-                f"there is no {missing[0]}"
+                f"there is no {(missing or self.columns)[0]}"
             )
         return self.from_columns(*(row[column] for column in self.columns))
 
@@ -88,6 +88,10 @@ class Space:
         """Return the specification that the values of `columns` make, in their order."""
         (specification,) = values
         return specification
+
+    def subsets(self, specification: str) -> tuple[str, ...]:
+        """Return the names of the parts of the space that an architecture belongs to and that are examined alone."""
+        return ()
 
     def builder(self) -> Builder:
         """Return what a network is made with: nothing yet, and weights as the options say."""

@@ -159,6 +159,9 @@ class NasBench201(Space):
     def specifications(self) -> Iterator[str]:
         return map(str, enumerate_architectures())
 
+    def subsets(self, specification: str) -> tuple[str, ...]:
+        return () if "none~" in specification else ("without none",)
+
     def model(self, specification: str) -> onnx.ModelProto:
         operations = dict(zip(EDGES, parse_architecture(specification).operations, strict=True))
         b = self.builder()

@@ -25,6 +25,7 @@ _OURS = {
     "nasbench201": "onnxtext.spaces.nasbench201:NasBench201",
     "nasnet": "onnxtext.spaces.darts:NasNet",
     "nats-size": "onnxtext.spaces.nats_size:NatsSize",
+    "synthetic": "onnxtext.spaces.synthetic:Synthetic",
     "transnas-macro": "onnxtext.spaces.transnas:TransNasMacro",
     "transnas-micro": "onnxtext.spaces.transnas:TransNasMicro",
 }

@@ -1,4 +1,4 @@
-"""The downstream consumer: it reads the text of a network and scores the network.
+"""The downstream consumer: it reads a short text of a network and scores the network.
 
-There is no predictor here yet.
+`onnxtext_predictor.predictor.Predictor` is where to begin.
 """

@@ -1,0 +1,1 @@
+"""Networks with labels: read from tables, trained on, and examined."""
